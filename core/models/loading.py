@@ -1,0 +1,338 @@
+"""Models, loaded once, shared by everyone, never written to, and only from files that cannot run code.
+
+What a folder or a Hub repository holds is decided by its ``config.json`` and the names of its files, before a single
+weight is read: code of its own (``auto_map``) and pickles are turned away, and so is what would not fit into memory.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from core.errors import ModelUnavailable, ServiceError
+from core.presets import MODELS, locate
+from core.text.tokenizers import SubwordTokenizer, load_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+logger = logging.getLogger(__name__)
+
+Head = Literal["base", "masked-lm"]
+
+MEMORY_BYTES = 2_000_000_000  # for all shared models together, in float32: four models of BERT's base size
+WEIGHTS, WEIGHTS_INDEX = "model.safetensors", "model.safetensors.index.json"
+PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """A model in evaluation mode whose parameters take no gradient, and its tokenizer. Shared: never change it."""
+
+    source: str
+    head: Head
+    model: PreTrainedModel
+    tokenizer: SubwordTokenizer
+    parameters: int
+    megabytes: float  # in memory
+    seconds: float  # to load
+
+    @property
+    def layers(self) -> int:
+        """How many layers attend."""
+        return self.model.config.num_hidden_layers
+
+    @property
+    def heads(self) -> int:
+        """Attention heads per layer."""
+        return self.model.config.num_attention_heads
+
+    @property
+    def positions(self) -> int:
+        """How many tokens fit in at once, special tokens included."""
+        # RoBERTa and its kin start counting positions after the padding id: two of theirs are never used.
+        offset = 2 if "roberta" in self.model.config.model_type else 0
+        return getattr(self.model.config, "max_position_embeddings", 512) - offset
+
+
+class ModelCache:
+    """The least recently used models go when the bytes of all together pass the budget."""
+
+    def __init__(self, budget_bytes: int) -> None:
+        self.budget_bytes = budget_bytes
+        self._models: OrderedDict[Hashable, LoadedModel] = OrderedDict()
+        self._lock = threading.Lock()
+        self._loading = threading.Lock()  # one load at a time: two at once would need twice the memory
+
+    def get(self, key: Hashable, load: Callable[[], LoadedModel]) -> LoadedModel:
+        """The model under `key`, loaded now if it is not here; a model in use by others is never held up by a load."""
+        if model := self._find(key):
+            return model
+        with self._loading:
+            if model := self._find(key):  # someone else loaded it while this thread waited
+                return model
+            model = load()
+            with self._lock:
+                self._models[key] = model
+                while self._bytes() > self.budget_bytes and len(self._models) > 1:
+                    self._models.popitem(last=False)
+            return model
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def _find(self, key: Hashable) -> LoadedModel | None:
+        with self._lock:
+            if key in self._models:
+                self._models.move_to_end(key)
+            return self._models.get(key)
+
+    def _bytes(self) -> float:
+        return sum(model.megabytes * 1e6 for model in self._models.values())
+
+
+def load_model(
+    source: str, *, head: Head = "masked-lm", allow_download: bool = False, allow_pickle: bool = False
+) -> LoadedModel:
+    """The model behind a preset's id, an absolute folder or a Hub id, from the cache all visitors share.
+
+    What is on the disk is used without asking the network. `allow_pickle` also takes ``pytorch_model.bin`` (tensors
+    only, still no code); it is for the local mode, on the visitor's word.
+
+    Raises:
+        ModelUnavailable: unknown, not on this disk, no model, not loadable safely, without such a head, or too large.
+        ServiceError: the Hub refused for a reason of its own.
+        InvalidInput: `source` has not the form of a name.
+    """
+    folder, stamp = _find_folder(source, allow_download=allow_download, allow_pickle=allow_pickle)
+    return _shared_models().get((folder, stamp, head), lambda: _load(source, folder, head, allow_pickle=allow_pickle))
+
+
+@cache
+def _shared_models() -> ModelCache:
+    return ModelCache(MEMORY_BYTES)
+
+
+@cache
+def _prepare_torch() -> None:
+    """Set what is global to the process, once, before the first model.
+
+    One thread: on a small model a second one gains nothing on a quiet machine, and waits twenty times as long for a
+    core that somebody else uses (torch's threads spin). Training runs in processes of its own and is not touched.
+    """
+    import torch
+    from transformers.utils import logging as transformers_logging
+
+    torch.set_num_threads(1)
+    transformers_logging.disable_progress_bar()
+
+
+def _find_folder(source: str, *, allow_download: bool, allow_pickle: bool) -> tuple[Path, int]:
+    """The folder of a model that has passed every check of its files, and when its weights were written."""
+    named_as_path = Path(source).is_absolute() or source.startswith((".", "~"))
+    place = source if named_as_path else locate(source, MODELS)
+    if named_as_path or Path(place).is_absolute():
+        folder = Path(place).expanduser().resolve()
+    else:
+        folder = _find_snapshot(place, allow_download=allow_download, allow_pickle=allow_pickle)
+    _check_config(_read_json(folder / "config.json"), folder, source)
+    weights = _weight_files(folder, source, allow_pickle=allow_pickle)
+    _check_size(_bytes_in_memory(weights), source)
+    return folder, max(path.stat().st_mtime_ns for path in weights)
+
+
+def _find_snapshot(repository: str, *, allow_download: bool, allow_pickle: bool) -> Path:
+    """The folder of a Hub repository in the local cache, downloaded first when that is allowed and needed."""
+    import httpx2
+    from huggingface_hub import is_offline_mode, snapshot_download
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    revision = next((preset.revision for preset in MODELS if preset.source == repository), "main")
+    patterns = ["*.json", "*.txt", "*.model", "*.safetensors", *(PICKLES if allow_pickle else ())]
+
+    def snapshot(*, local: bool) -> Path:
+        # Folders inside a repository hold other formats of the same weights.
+        return Path(
+            snapshot_download(
+                repository,
+                revision=revision,
+                local_files_only=local,
+                allow_patterns=patterns,
+                ignore_patterns=["*/*"],
+            )
+        )
+
+    try:
+        try:
+            folder = snapshot(local=True)
+            if _is_complete(folder, allow_pickle=allow_pickle):
+                return folder
+        except LocalEntryNotFoundError:
+            pass
+        if is_offline_mode():
+            raise ModelUnavailable("error.model.offline", source=repository)
+        if not allow_download:
+            raise ModelUnavailable("error.model.not_downloaded", source=repository)
+        _check_repository(repository, revision, allow_pickle=allow_pickle)
+        return snapshot(local=False)
+    except GatedRepoError:
+        raise ModelUnavailable("error.model.gated", source=repository) from None
+    except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError):
+        raise ModelUnavailable("error.model.unknown", source=repository) from None
+    except LocalEntryNotFoundError:  # what a download raises when the Hub does not answer
+        raise ModelUnavailable("error.model.offline", source=repository) from None
+    except EntryNotFoundError:
+        raise ModelUnavailable("error.model.not_a_model", source=repository) from None
+    except HfHubHTTPError as error:
+        raise ServiceError("error.model.hub", source=repository, status=error.response.status_code) from error
+    except (httpx2.TransportError, ConnectionError):
+        raise ModelUnavailable("error.model.offline", source=repository) from None
+
+
+def _check_repository(repository: str, revision: str, *, allow_pickle: bool) -> None:
+    """Refuse a repository by its config and its list of files, before its weights travel."""
+    from huggingface_hub import HfApi, hf_hub_download
+
+    information = HfApi().model_info(repository, revision=revision, files_metadata=True)
+    sizes = {file.rfilename: file.size or 0 for file in information.siblings or ()}
+    if "config.json" not in sizes:
+        raise ModelUnavailable("error.model.not_a_model", source=repository)
+    config = Path(hf_hub_download(repository, "config.json", revision=revision))
+    _check_config(_read_json(config), config.parent, repository)
+    if not {WEIGHTS, WEIGHTS_INDEX} & sizes.keys():
+        pickles = sizes.keys() & set(PICKLES)
+        if not pickles or not allow_pickle:
+            raise ModelUnavailable("error.model.pickle" if pickles else "error.model.no_weights", source=repository)
+    counted = information.safetensors
+    stored = sum(size for name, size in sizes.items() if name.endswith(".safetensors") and "/" not in name)
+    _check_size(4 * counted.total if counted else stored, repository)
+
+
+def _read_json(path: Path) -> Mapping[str, Any]:
+    """The object in a JSON file, empty when there is none."""
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _check_config(config: Mapping[str, Any], folder: Path, source: str) -> None:
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    # An adapter's folder points at another model, which would be loaded past these checks.
+    if "model_type" not in config or (folder / "adapter_config.json").exists():
+        raise ModelUnavailable("error.model.not_a_model", source=source)
+    if "auto_map" in config or "auto_map" in _read_json(folder / "tokenizer_config.json"):
+        raise ModelUnavailable("error.model.remote_code", source=source)
+    if not str(config.get("transformers_weights") or WEIGHTS).endswith((".safetensors", ".safetensors.index.json")):
+        raise ModelUnavailable("error.model.pickle", source=source)
+    if config["model_type"] not in CONFIG_MAPPING_NAMES or config.get("is_encoder_decoder"):
+        raise ModelUnavailable("error.model.unsupported", source=source, type=str(config["model_type"]))
+
+
+def _is_complete(folder: Path, *, allow_pickle: bool) -> bool:
+    try:
+        return bool(_weight_files(folder, "", allow_pickle=allow_pickle))
+    except ModelUnavailable:
+        return False
+
+
+def _weight_files(folder: Path, source: str, *, allow_pickle: bool) -> tuple[Path, ...]:
+    """The files that hold the weights.
+
+    Raises:
+        ModelUnavailable: there are none, only pickles, or a shard is missing.
+    """
+    pickles = [folder / name for name in PICKLES if (folder / name).is_file()]
+    if (folder / WEIGHTS).is_file():
+        return (folder / WEIGHTS,)
+    if (folder / WEIGHTS_INDEX).is_file():
+        shards = {folder / Path(name).name for name in _read_json(folder / WEIGHTS_INDEX).get("weight_map", {}).values()}
+        if not shards or not all(shard.is_file() for shard in shards):
+            raise ModelUnavailable("error.model.no_weights", source=source)
+        return tuple(sorted(shards))
+    if pickles and allow_pickle:
+        return (*pickles, *folder.glob("pytorch_model-*.bin"))
+    raise ModelUnavailable("error.model.pickle" if pickles else "error.model.no_weights", source=source)
+
+
+def _bytes_in_memory(weights: tuple[Path, ...]) -> int:
+    """Bytes of the weights as float32, from the headers of the files alone."""
+    from safetensors import SafetensorError, safe_open
+
+    numbers = 0
+    for path in weights:
+        if path.suffix != ".safetensors":
+            return sum(path.stat().st_size for path in weights)
+        try:
+            with safe_open(path, framework="numpy") as file:
+                for name in file.keys():  # noqa: SIM118 (no mapping, only looks like one)
+                    size = 1
+                    for length in file.get_slice(name).get_shape():
+                        size *= length
+                    numbers += size
+        except (SafetensorError, OSError):
+            return 0  # loading will say that the file is broken
+    return 4 * numbers
+
+
+def _check_size(needed: int, source: str) -> None:
+    if needed > MEMORY_BYTES:
+        raise ModelUnavailable(
+            "error.model.too_large", source=source, megabytes=needed // 10**6, limit=MEMORY_BYTES // 10**6
+        )
+
+
+def _load(source: str, folder: Path, head: Head, *, allow_pickle: bool) -> LoadedModel:
+    started = time.perf_counter()
+    _prepare_torch()
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModel, AutoModelForMaskedLM
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+    kind = _read_json(folder / "config.json")["model_type"]
+    if head == "masked-lm" and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        raise ModelUnavailable("error.model.no_head", source=source)
+    tokenizer = load_tokenizer(str(folder), allow_download=False)
+    try:
+        model, report = (AutoModelForMaskedLM if head == "masked-lm" else AutoModel).from_pretrained(
+            folder,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=None if allow_pickle else True,
+            weights_only=True,
+            dtype=torch.float32,  # files may hold half precision, which a CPU computes slowly
+            attn_implementation="eager",  # the only one that hands out its attention (transformers 5)
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, TypeError, KeyError, ImportError, SafetensorError) as error:
+        logger.warning("cannot load %s", source, exc_info=error)
+        raise ModelUnavailable("error.model.broken", source=source) from error
+    # Whatever the file did not hold is random now. Only a pooler may be: nothing here uses it.
+    random = [name for name in report["missing_keys"] if "pooler" not in name]
+    if random:
+        encoder_only = not any(name.startswith(model.base_model_prefix + ".") for name in random)
+        raise ModelUnavailable(f"error.model.{'no_head' if encoder_only else 'broken'}", source=source)
+    model.eval().requires_grad_(False)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return LoadedModel(
+        source, head, model, tokenizer, parameters, parameters * 4 / 1e6, time.perf_counter() - started
+    )

@@ -1,0 +1,82 @@
+"""The catalogue of models and tokenizers the app offers by name: bundled ones, and the book's on the Hub."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from core.errors import InvalidInput, NotAllowedHere
+from core.settings import ROOT, Limits
+
+Task = Literal["tokenizer", "masked-lm", "causal-lm", "seq2seq"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One row: `megabytes` on disk, `source` a path below the project (bundled) or a Hub id."""
+
+    id: str
+    source: str
+    task: Task
+    megabytes: float
+    licence: str
+    bundled: bool = False
+    revision: str = "main"
+
+
+MODELS = (
+    Preset("encoder", "encoder", "masked-lm", 13, "CC BY-SA 4.0", bundled=True),
+    Preset("tohoku-nlp/bert-base-japanese-v3", "tohoku-nlp/bert-base-japanese-v3", "masked-lm", 447, "Apache-2.0"),
+)
+
+TOKENIZERS = (
+    Preset("wordpiece", "encoder", "tokenizer", 0.2, "CC BY-SA 4.0", bundled=True),
+    Preset("bpe", "../tokenizers/bpe", "tokenizer", 0.5, "CC BY-SA 4.0", bundled=True),
+    Preset("unigram", "../tokenizers/unigram", "tokenizer", 0.4, "CC BY-SA 4.0", bundled=True),
+    Preset("tohoku-nlp/bert-base-japanese-v3", "tohoku-nlp/bert-base-japanese-v3", "tokenizer", 0.3, "Apache-2.0"),
+    Preset("bert-base-multilingual-cased", "bert-base-multilingual-cased", "tokenizer", 2.0, "Apache-2.0"),
+    Preset("xlm-roberta-base", "xlm-roberta-base", "tokenizer", 9.1, "MIT"),
+    Preset("abeja/gpt2-large-japanese", "abeja/gpt2-large-japanese", "tokenizer", 0.8, "MIT"),
+    Preset("retrieva-jp/t5-base-long", "retrieva-jp/t5-base-long", "tokenizer", 0.8, "CC BY-SA 4.0"),
+)
+
+
+def ids(presets: tuple[Preset, ...]) -> tuple[str, ...]:
+    """What a picker offers."""
+    return tuple(preset.id for preset in presets)
+
+
+def locate(name: str, presets: tuple[Preset, ...]) -> str:
+    """The folder or Hub id behind a preset's id, an id of the Hub, or a folder of this machine.
+
+    Raises:
+        InvalidInput: `name` has not the form of any of them.
+    """
+    preset = next((p for p in presets if p.id == name), None)
+    if preset:
+        return str((models_folder() / preset.source).resolve()) if preset.bundled else preset.source
+    if "/" not in name and not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        raise InvalidInput("error.model.name", name=name)
+    return name
+
+
+def permit(name: str, presets: tuple[Preset, ...], limits: Limits) -> None:
+    """Check that this mode lets a visitor name `name` as a model.
+
+    Raises:
+        NotAllowedHere: the mode offers the catalogue only, or no folders of the machine.
+    """
+    if name in ids(presets):
+        return
+    if Path(name).is_absolute() or name.startswith((".", "~")):
+        if not limits.local_folders:
+            raise NotAllowedHere("error.model.folder_not_here")
+    elif not limits.hub_models:
+        raise NotAllowedHere("error.model.hub_not_here", name=name)
+
+
+def models_folder() -> Path:
+    """Where the bundled models lie: the setting ``--models``, which `app.py` hands on as its variable."""
+    return Path(os.environ.get("LAB_MODELS", ROOT / "assets" / "models"))

@@ -1,0 +1,68 @@
+"""A visitor's folder: found again by an unguessable id, bounded in size, removed after a time to live."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import InvalidInput
+
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Workspaces:
+    """All visitors' folders below `folder`; `lifetime` in seconds since the last use, `quota` in bytes for each."""
+
+    folder: Path
+    lifetime: float
+    quota: int
+
+    def open(self, identity: str) -> Path:
+        """The folder of one visitor, made when it is not there.
+
+        Raises:
+            ValueError: `identity` was not made by `new_identity`; nothing of it reaches the file system.
+        """
+        if not _ID.fullmatch(identity):
+            raise ValueError("not a workspace id")
+        path = self.folder / identity
+        path.mkdir(parents=True, exist_ok=True)
+        path.touch()  # its modification time is the last use
+        return path
+
+    def require_room(self, identity: str, bytes_wanted: int) -> None:
+        """Check that `bytes_wanted` more still fit.
+
+        Raises:
+            InvalidInput: they do not.
+        """
+        used = sum(file.stat().st_size for file in self.open(identity).rglob("*") if file.is_file())
+        if used + bytes_wanted > self.quota:
+            raise InvalidInput("error.workspace.full", megabytes=self.quota // 1_000_000)
+
+    def erase(self, identity: str) -> None:
+        """Remove everything of one visitor."""
+        shutil.rmtree(self.open(identity), ignore_errors=True)
+
+    def sweep(self, now: float | None = None) -> int:
+        """Remove what is past its lifetime; how many folders went."""
+        deadline = (time.time() if now is None else now) - self.lifetime
+        stale = [path for path in self.folder.glob("*") if _ID.fullmatch(path.name) and path.stat().st_mtime < deadline]
+        for path in stale:
+            shutil.rmtree(path, ignore_errors=True)
+        return len(stale)
+
+
+def new_identity() -> str:
+    """128 random bits as 32 hexadecimal digits."""
+    return secrets.token_hex(16)
+
+
+def is_identity(value: str | None) -> bool:
+    """Whether `value` has the form of an id made here."""
+    return value is not None and _ID.fullmatch(value) is not None

@@ -1,0 +1,32 @@
+"""What one running app is: its settings, its limits, and the services its handlers use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.jobs import JobRegistry
+from core.settings import LIMITS, Limits, Settings
+from core.workspaces import Workspaces
+
+
+@dataclass(frozen=True)
+class Context:
+    """Passed down while the page is built; handlers close over it, so no module holds it."""
+
+    settings: Settings
+    workspaces: Workspaces
+    jobs: JobRegistry
+
+    @property
+    def limits(self) -> Limits:
+        """What the running mode allows."""
+        return LIMITS[self.settings.mode]
+
+
+def open_context(settings: Settings) -> Context:
+    """Start the services of one app; close `Context.jobs` when it ends."""
+    limits = LIMITS[settings.mode]
+    settings.workspace.mkdir(parents=True, exist_ok=True)
+    workspaces = Workspaces(settings.workspace, limits.workspace_seconds, limits.workspace_bytes)
+    workspaces.sweep()
+    return Context(settings, workspaces, JobRegistry(workspaces, waiting_limit=limits.jobs_waiting))

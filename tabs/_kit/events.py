@@ -1,0 +1,168 @@
+"""The one place where handlers meet Gradio: values are packed into a query, errors become words, endpoints get names."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from core import presets
+from core import query as queries
+from core.errors import AppError, InvalidInput
+from core.i18n import Locale, translate
+from core.settings import Limits
+from core.values import as_json
+from tabs._kit.context import Context
+from tabs._kit.exhibit import Exhibit, Lane
+from tabs._kit.words import locale_of
+
+logger = logging.getLogger(__name__)
+
+# Light work shares the cores; forward passes get one core each, because two on one core slow each other down.
+LANES: Mapping[Lane, int] = {"light": 8, "model": max(1, (os.cpu_count() or 2) // 2)}
+CACHED_RESULTS = 64
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """One answered query and the seconds the answer took."""
+
+    query: queries.Query
+    result: Any
+    seconds: float
+
+
+Explore = Callable[[Mapping[str, Any]], Exploration]
+
+
+def explorer(exhibit: Exhibit, limits: Limits) -> Explore:
+    """`exhibit.explore` on raw widget values, admitted by the mode's limits and remembered by query.
+
+    A class of thirty that opens the same example costs one computation.
+    """
+    remembered = lru_cache(maxsize=CACHED_RESULTS)(exhibit.explore)
+
+    def explore(values: Mapping[str, Any]) -> Exploration:
+        query = queries.make(exhibit.query, values)
+        admit(query, limits)
+        start = time.perf_counter()
+        result = remembered(query)
+        return Exploration(query, result, time.perf_counter() - start)
+
+    return explore
+
+
+def admit(query: queries.Query, limits: Limits) -> None:
+    """Check a query against what the running mode allows.
+
+    Raises:
+        InvalidInput: a text is too long.
+        NotAllowedHere: a model outside the catalogue where only the catalogue is offered.
+    """
+    for name in queries.names(type(query)):
+        bounds, value = queries.bounds(type(query), name), getattr(query, name)
+        if bounds.kind == "text" and len(value) > (limit := min(bounds.limit, limits.text_characters)):
+            raise InvalidInput("error.text.too_long", characters=len(value), limit=limit)
+        if bounds.free:
+            for model in value if isinstance(value, tuple) else (value,):
+                presets.permit(model, (*presets.MODELS, *presets.TOKENIZERS), limits)
+
+
+def sentence(error: Exception, locale: Locale) -> str:
+    """What the visitor reads: an expected failure in words, a defect as an incident number that the log explains."""
+    if isinstance(error, AppError):
+        return translate(error.key, locale, **error.params)
+    incident = secrets.token_hex(4)
+    logger.error("incident %s", incident, exc_info=error)
+    return translate("error.incident", locale, incident=incident)
+
+
+Respond = Callable[[Mapping[str, Any], gr.EventData, gr.Request], Any]
+
+
+def connect(
+    event: Callable[..., Any],
+    respond: Respond,
+    *,
+    inputs: Mapping[str, Component],
+    outputs: Sequence[Component],
+    lane: Lane,
+) -> None:
+    """Bind `respond` to a listener of the page, with its inputs by name.
+
+    Private, because programs have an endpoint of their own; silent; of events that pile up only the last one counts.
+    """
+    names = tuple(inputs)
+
+    def handler(*values: Any) -> Any:
+        *fields, data, request = values
+        return respond(dict(zip(names, fields, strict=True)), data, request)
+
+    injected = {"event": gr.EventData, "request": gr.Request}
+    _sign(handler, [inspect.Parameter(name, _BY_POSITION) for name in names], injected)
+    event(
+        handler,
+        inputs=list(inputs.values()),
+        outputs=list(outputs),
+        api_visibility="private",
+        concurrency_id=lane,
+        concurrency_limit=LANES[lane],
+        trigger_mode="always_last",
+        show_progress="hidden",
+    )
+
+
+def publish(exhibit: Exhibit, explore: Explore, context: Context) -> None:
+    """Register ``/<slug>``: keyword names equal to the query's fields, each with its default; JSON values out.
+
+    On a public page only the light lane is open to programs.
+    """
+    if context.settings.mode == "public" and exhibit.lane != "light":
+        return
+
+    def endpoint(*values: Any) -> Any:
+        *fields, request = values
+        try:
+            return as_json(explore(dict(zip(queries.names(exhibit.query), fields, strict=True))).result)
+        except Exception as error:
+            raise gr.Error(sentence(error, locale_of(request)), print_exception=False) from None
+
+    endpoint.__name__ = exhibit.slug.replace("-", "_")
+    endpoint.__doc__ = exhibit.explore.__doc__
+    defaults = {name: as_json(queries.default(exhibit.query, name)) for name in queries.names(exhibit.query)}
+    parameters = [
+        inspect.Parameter(name, _BY_POSITION, default=value, annotation=list[str] if isinstance(value, list) else type(value))
+        for name, value in defaults.items()
+    ]
+    _sign(endpoint, parameters, {"request": gr.Request}, returns=dict)
+    gr.api(
+        endpoint, api_name=exhibit.slug, concurrency_id=exhibit.lane, concurrency_limit=LANES[exhibit.lane], queue=True
+    )
+
+
+_BY_POSITION = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
+def _sign(
+    handler: Any, parameters: Sequence[inspect.Parameter], injected: Mapping[str, Any], *, returns: Any = Any
+) -> None:
+    """Give a handler of any number of values the signature that Gradio reads names, defaults and injections from."""
+    extra = [inspect.Parameter(name, _BY_POSITION, default=None, annotation=kind) for name, kind in injected.items()]
+    plain = [p if p.default is not p.empty else p.replace(default=None) for p in parameters]
+    handler.__signature__ = inspect.Signature([*plain, *extra], return_annotation=returns)
+    typed = {p.name: p.annotation for p in plain if p.annotation is not p.empty}
+    handler.__annotations__ = typed | dict(injected) | {"return": returns}
+
+
+def as_params(query: queries.Query) -> dict[str, Any]:
+    """All fields of a query as JSON values."""
+    return as_json(asdict(query))  # type: ignore[call-overload,no-any-return]

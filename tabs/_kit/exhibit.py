@@ -1,0 +1,72 @@
+"""What an exhibit is: data, declared once, read by the page, the links, the exports, the README and the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from core import query as queries
+from core.i18n import Locale
+
+if TYPE_CHECKING:
+    from tabs._kit.room import Room
+
+Lane = Literal["light", "model"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A question asked before its answer is drawn.
+
+    Choosing an option runs the exhibit with `query`, and `answer` reads the right option (0, 1, …) off the result: no
+    answer is written down anywhere. Words: ``<slug>.predict``, ``<slug>.predict.0`` …, ``<slug>.predict.because``.
+    """
+
+    query: queries.Query
+    options: int
+    answer: Callable[[Any], int]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One "do this" of a guided tour, ticked off when the visitor's query has these values (words ``<slug>.step.<n>``)."""
+
+    done: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """Long work an exhibit starts: `render` turns the stored result (plain JSON values) into HTML."""
+
+    name: str
+    render: Callable[[Any, Locale], str]
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One panel of the app; its words are ``<slug>.title``, ``.question``, ``.look`` and one per field of its query.
+
+    `explore` is pure: a query in, a typed result out, `AppError` for what cannot be done. `show` turns the result into
+    the HTML of each view. `snippet` is a script that sets ``result`` to what `evidence` reads off the same exploration.
+    """
+
+    slug: str
+    sections: tuple[str, ...]
+    query: type[queries.Query]
+    explore: Callable[[Any], Any]
+    show: Callable[[Any, Locale], tuple[str, ...]]
+    snippet: Callable[[Any], str]
+    evidence: Callable[[Any], Any]
+    build: Callable[[Room], None]
+    prediction: Prediction
+    lane: Lane = "light"
+    steps: tuple[Step, ...] = ()
+    jobs: tuple[JobKind, ...] = field(default=())
+
+    @property
+    def chapter(self) -> int:
+        """The chapter whose tab holds it: that of its first section."""
+        return int(self.sections[0].partition(".")[0])
+
+

@@ -1,0 +1,75 @@
+"""Below the views: the code that gives what is shown, the link, the model's badge, what to look for, where to go on."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from core import query as queries
+from core.i18n import Locale, translate
+from core.presets import MODELS, TOKENIZERS
+from core.values import as_json
+from tabs._kit.events import Exploration, as_params
+from tabs._kit.exhibit import Exhibit
+from tabs._kit.words import both
+
+
+def tail(exhibit: Exhibit, found: Exploration, locale: Locale) -> str:
+    """Link, code drawer and badge of one drawn query; the page's script reads the query off its attributes."""
+    actions = "".join(
+        f'<button type="button" data-act="{act}">{html.escape(translate(f"kit.{act}", locale))}</button>'
+        for act in ("copy_code", "download_py", "download_ipynb")
+    )
+    code = html.escape(exhibit.snippet(found.query))
+    return (
+        f'<lab-tail class="lab-actions" data-slug="{exhibit.slug}" data-link="{attribute(queries.to_link(found.query))}"'
+        f' data-params="{attribute(as_params(found.query))}">'
+        f'<button type="button" data-act="copy_link">{html.escape(translate("kit.copy_link", locale))}</button>'
+        f"<details><summary>{html.escape(translate('kit.code', locale))}</summary>"
+        f'<div class="lab-code"><div>{actions}</div><pre tabindex="0"><code>{code}</code></pre></div></details>'
+        f"{_badges(found, locale)}</lab-tail>"
+    )
+
+
+def closing(exhibit: Exhibit, following: Exhibit | None) -> str:
+    """What to look for, and the next exhibit."""
+    onward = (
+        f'<button type="button" class="lab-next" data-goto="{following.slug}">{both("kit.next")}'
+        f" <strong>{following.sections[0]} {both(f'{following.slug}.title')}</strong></button>"
+        if following
+        else ""
+    )
+    return (
+        f'<aside class="lab-look"><strong>{both("kit.look")}</strong> {both(f"{exhibit.slug}.look")}</aside>'
+        f"{onward}"
+    )
+
+
+def pick_button(label: str, params: Mapping[str, Any], *, style: str = "lab-chip") -> str:
+    """A button that sets fields of the exhibit it stands in; `label` is HTML."""
+    return f'<button type="button" class="{style}" data-pick="{attribute(params)}">{label}</button>'
+
+
+def attribute(value: Any) -> str:
+    """`value` as JSON inside an HTML attribute."""
+    return html.escape(json.dumps(as_json(value), ensure_ascii=False, separators=(",", ":")))
+
+
+def _badges(found: Exploration, locale: Locale) -> str:
+    chosen = [getattr(found.query, name) for name in queries.names(type(found.query)) if "model" in name]
+    known = {preset.id: preset for preset in (*MODELS, *TOKENIZERS)}
+    badges = [
+        translate(
+            "kit.model_badge",
+            locale,
+            name=translate(f"model.{preset.id}", locale) if preset.bundled else preset.id,
+            where=translate("kit.bundled" if preset.bundled else "kit.hub", locale),
+            megabytes=preset.megabytes,
+        )
+        for name in chosen
+        if isinstance(name, str) and (preset := known.get(name))
+    ]
+    badges.append(translate("kit.seconds", locale, milliseconds=f"{found.seconds * 1000:.1f}"))
+    return "".join(f'<span class="lab-tag">{html.escape(badge)}</span>' for badge in badges)

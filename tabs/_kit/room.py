@@ -1,0 +1,231 @@
+"""The frame of one exhibit: head, inputs, views, foot, and the relay that carries everything which is no Gradio widget."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from core import query as queries
+from core.i18n import Locale, translate, words
+from core.values import as_json
+from tabs._kit import foot
+from tabs._kit.context import Context
+from tabs._kit.events import Exploration, as_params, connect, explorer, publish, sentence
+from tabs._kit.exhibit import Exhibit
+from tabs._kit.words import both, locale_of, t
+
+# The relay tells the page's script how to reach the server for this exhibit. Its first message asks for the drawing
+# of whatever the link or the browser remembers, so an exhibit is computed when it is first opened, never before.
+RELAY = "window.lab.register(element, trigger)"
+FEW_CHOICES = 7  # up to here radio buttons: a drop-down cannot be used with a screen reader
+
+
+class Room:
+    """What an exhibit's `build` works with. It lays widgets out; the wiring follows by itself."""
+
+    def __init__(self, exhibit: Exhibit, context: Context) -> None:
+        self.exhibit = exhibit
+        self.context = context
+        self.widgets: dict[str, Component] = {}
+        self.views: list[gr.HTML] = []
+
+    @contextmanager
+    def inputs(self) -> Iterator[None]:
+        """The narrow column with what the visitor controls: at most five visible widgets, the rest in `more`."""
+        with gr.Column(scale=1, min_width=260, elem_classes="lab-inputs"):
+            yield
+
+    @contextmanager
+    def results(self) -> Iterator[None]:
+        """The wide column with the views."""
+        with gr.Column(scale=2, min_width=300, elem_classes="lab-results"):
+            yield
+
+    @contextmanager
+    def more(self) -> Iterator[None]:
+        """Settings most visitors never need, closed at first."""
+        with gr.Accordion(t("kit.more"), open=False):
+            yield
+
+    def widget(self, name: str, *, lines: int = 2, **options: Any) -> Component:
+        """The widget of one query field; its kind, bounds and default come from the query, its label from the words."""
+        slug, bounds = self.exhibit.slug, queries.bounds(self.exhibit.query, name)
+        value = queries.default(self.exhibit.query, name)
+        info = f"{slug}.{name}.info"
+        common: dict[str, Any] = {
+            "label": t(f"{slug}.{name}"),
+            "elem_id": f"field-{slug}-{name}",
+            "elem_classes": "lab-field",
+            "info": t(info) if info in words("ja") else None,
+        } | options
+        match bounds.kind:
+            case "text":
+                # The longest text is checked by the handler, which explains; a silent cut here would lose what was typed.
+                component: Component = gr.Textbox(value, lines=lines, max_lines=max(lines, 8), **common)
+            case "whole":
+                component = gr.Slider(bounds.low, bounds.high, value, step=1, buttons=[], **common)
+            case "real":
+                component = gr.Slider(bounds.low, bounds.high, value, step=bounds.step, buttons=[], **common)
+            case "flag":
+                component = gr.Checkbox(value, **common)
+            case "choices":
+                choices = self._choices(name, bounds)
+                component = (
+                    gr.Dropdown(choices, value=list(value), multiselect=True, allow_custom_value=True, **common)
+                    if bounds.free
+                    else gr.CheckboxGroup(choices, value=list(value), **common)
+                )
+            case "choice":
+                choices = self._choices(name, bounds)
+                component = (
+                    gr.Radio(choices, value=value, **common)
+                    if len(choices) <= FEW_CHOICES and not bounds.free
+                    else gr.Dropdown(choices, value=value, allow_custom_value=bounds.free, **common)
+                )
+        self.widgets[name] = component
+        return component
+
+    def picked(self, name: str) -> None:
+        """A query field without a widget of its own: the visitor sets it by clicking in a view."""
+        value = queries.default(self.exhibit.query, name)
+        self.widgets[name] = (
+            gr.Textbox(value, visible=False) if isinstance(value, str) else gr.Number(value, visible=False, precision=0)
+        )
+
+    def view(self) -> None:
+        """A place for the next element of what `show` returns."""
+        self.views.append(gr.HTML(elem_classes="lab-view", js_on_load=None, apply_default_css=False))
+
+    def examples(self, field: str, *values: Any) -> None:
+        """Chips that set one field; the text itself is the label, or the words ``<slug>.<field>.<value>``."""
+        chips = "".join(self._chip({field: value}, value) for value in values)
+        gr.HTML(f'<div class="lab-chips" role="group">{chips}</div>', js_on_load=None, apply_default_css=False)
+
+    def presets(self, *settings: Mapping[str, Any]) -> None:
+        """Chips that set several fields at once; labelled ``<slug>.preset.<n>``."""
+        chips = "".join(
+            foot.pick_button(both(f"{self.exhibit.slug}.preset.{n}"), params) for n, params in enumerate(settings)
+        )
+        gr.HTML(f'<div class="lab-chips" role="group">{chips}</div>', js_on_load=None, apply_default_css=False)
+
+    def _chip(self, params: Mapping[str, Any], value: Any) -> str:
+        key = f"{self.exhibit.slug}.{next(iter(params))}.{value}"
+        label = both(key) if key in words("ja") else html.escape(_short(str(value)))
+        return foot.pick_button(label, params)
+
+    def _choices(self, name: str, bounds: queries.Bounds) -> list[tuple[Any, str]]:
+        def label(option: str) -> Any:
+            """The exhibit's own word for an option, the catalogue's name of a model, or the option itself."""
+            keys = (f"{self.exhibit.slug}.{name}.{option}", f"model.{option}")
+            return next((t(key) for key in keys if key in words("ja")), option)
+
+        return [(label(option), option) for option in bounds.options]
+
+
+def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) -> None:
+    """Draw one exhibit inside the open Blocks: its frame, its widgets, its wiring and its endpoint."""
+    room = Room(exhibit, context)
+    gr.HTML(_head(exhibit), js_on_load=None, apply_default_css=False)
+    with gr.Row(equal_height=False, elem_classes="lab-room"):
+        exhibit.build(room)
+    with gr.Row():
+        relay = gr.HTML(
+            js_on_load=RELAY,
+            elem_classes=["lab-relay", f"lab-relay-{exhibit.slug}"],
+            elem_id=f"relay-{exhibit.slug}",
+            apply_default_css=False,
+        )
+    tail = gr.HTML(elem_classes="lab-tail", js_on_load=None, apply_default_css=False)
+    gr.HTML(foot.closing(exhibit, following), js_on_load=None, apply_default_css=False)
+
+    explore = explorer(exhibit, context.limits)
+    names = queries.names(exhibit.query)
+    if set(room.widgets) != set(names):
+        raise ValueError(f"{exhibit.slug}: widgets {sorted(room.widgets)} for the fields {sorted(names)}")
+    widgets = {name: room.widgets[name] for name in names}
+    shown = [relay, *room.views, tail]
+
+    def draw(values: Mapping[str, Any], locale: Locale, verdict: Callable[[Exploration], str]) -> list[Any]:
+        """The relay's status line, the views and the tail; on an error the views stay as they are."""
+        try:
+            found = explore(values)
+            views = exhibit.show(found.result, locale)
+            return [verdict(found), *views, foot.tail(exhibit, found, locale)]
+        except Exception as error:  # noqa: BLE001 - the boundary: told in words, logged when it is a defect
+            return [_notice(sentence(error, locale)), *(gr.skip() for _ in range(len(room.views) + 1))]
+
+    def on_widget(values: Mapping[str, Any], _: gr.EventData, request: gr.Request) -> list[Any]:
+        return draw(values, locale_of(request), lambda found: "")
+
+    def on_relay(values: Mapping[str, Any], event: gr.EventData, request: gr.Request) -> list[Any]:
+        """What is no widget's doing: a link, an example, a click in a view, a prediction. Widgets follow."""
+        locale, sent = locale_of(request), event._data
+        params, option = sent.get("params") or {}, sent.get("predicted")
+        if option is not None:
+            query = exhibit.prediction.query
+        elif sent.get("link"):
+            query = queries.from_link(exhibit.query, {name: str(value) for name, value in params.items()})
+        else:
+            query = queries.make(exhibit.query, {**values, **params})
+        answer = draw(vars_of(query), locale, lambda found: _verdict(exhibit, found, option, locale))
+        return [*as_params(query).values(), *answer]
+
+    connect(relay.select, on_relay, inputs=widgets, outputs=[*widgets.values(), *shown], lane=exhibit.lane)
+    for widget in widgets.values():
+        if isinstance(widget, SELF_SPEAKING) and widget.visible:
+            connect(widget.input, on_widget, inputs=widgets, outputs=shown, lane=exhibit.lane)
+    publish(exhibit, explore, context)
+
+
+SELF_SPEAKING = (gr.Textbox, gr.Slider, gr.Checkbox, gr.CheckboxGroup, gr.Radio, gr.Dropdown)
+
+
+def vars_of(query: queries.Query) -> dict[str, Any]:
+    """The fields of a query by name."""
+    return {name: getattr(query, name) for name in queries.names(type(query))}
+
+
+def _head(exhibit: Exhibit) -> str:
+    """Section badge, title, the question, and the prediction asked before anything is touched."""
+    slug, prediction = exhibit.slug, exhibit.prediction
+    badges = "".join(f'<span class="lab-badge">{number}</span>' for number in exhibit.sections)
+    options = "".join(
+        f'<button type="button" data-predicted="{n}">{both(f"{slug}.predict.{n}")}</button>'
+        for n in range(prediction.options)
+    )
+    steps = "".join(
+        f'<li data-done="{html.escape(json.dumps(as_json(step.done)))}">{both(f"{slug}.step.{n}")}</li>'
+        for n, step in enumerate(exhibit.steps)
+    )
+    tour = f'<details class="lab-tour"><summary>{both("kit.tour")}</summary><ol>{steps}</ol></details>' if steps else ""
+    return (
+        f'<section class="lab-head" data-exhibit="{slug}">{badges}<h2>{both(f"{slug}.title")}</h2>'
+        f'<p class="lab-question">{both(f"{slug}.question")}</p>'
+        f'<div class="lab-predict" role="group"><strong>{both("kit.predict")}</strong> {both(f"{slug}.predict")}'
+        f'<div class="lab-options">{options}</div></div>{tour}</section>'
+    )
+
+
+def _verdict(exhibit: Exhibit, found: Exploration, option: int | None, locale: Locale) -> str:
+    if option is None:
+        return ""
+    right = exhibit.prediction.answer(found.result)
+    label = translate(f"{exhibit.slug}.predict.{right}", locale)
+    key = "kit.predicted_right" if right == option else "kit.predicted_wrong"
+    told = translate(key, locale, answer=label)
+    because = translate(f"{exhibit.slug}.predict.because", locale)
+    return f'<div class="lab-verdict" role="status"><strong>{html.escape(told)}</strong> {html.escape(because)}</div>'
+
+
+def _notice(told: str) -> str:
+    return f'<div class="lab-error" role="alert">{html.escape(told)}</div>'
+
+
+def _short(label: str, most: int = 18) -> str:
+    return label if len(label) <= most else label[: most - 1] + "…"

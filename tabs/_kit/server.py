@@ -1,0 +1,201 @@
+"""The web application: FastAPI with Gradio mounted on it, and beside it what must outlive a broken connection."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from http.cookies import SimpleCookie
+from typing import Any
+
+import gradio as gr
+from fastapi import Body, FastAPI, HTTPException, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core import query as queries
+from core.i18n import ASSETS, Locale, as_locale, preferred_locale, translate
+from core.jobs import State
+from core.workspaces import is_identity, new_identity
+from tabs._kit import export
+from tabs._kit.context import Context
+from tabs._kit.events import sentence
+from tabs._kit.exhibit import Exhibit
+from tabs._kit.page import build_page
+from tabs._kit.theme import theme
+from tabs._kit.words import LANGUAGE_COOKIE, catalogue
+
+WORKSPACE_COOKIE = "lab-workspace"
+MEDIA = {"py": "text/x-python", "ipynb": "application/x-ipynb+json"}
+
+
+def create_app(exhibits: Sequence[Exhibit], context: Context) -> FastAPI:
+    """The whole application, ready to be served."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        context.jobs.close()
+
+    app = FastAPI(title="LLM入門ラボ", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    _add_routes(app, exhibits, context)
+    page = build_page(exhibits, context)
+    page.queue(max_size=200, api_open=context.settings.mode != "public")
+    password = context.settings.password
+    gr.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        auth=("lab", password) if password else None,
+        show_error=False,
+        run_history=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        footer_links=[],
+        max_file_size=context.limits.upload_bytes,
+        i18n=catalogue(),
+        theme=theme(),
+    )
+    app.add_middleware(FrontDoor)
+    return app
+
+
+def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> None:
+    kinds = {kind.name: kind for exhibit in exhibits for kind in exhibit.jobs}
+    known = {exhibit.slug: exhibit for exhibit in exhibits}
+
+    @app.get("/lab/jobs/{job_id}")
+    def job_status(job_id: str, request: Request) -> JSONResponse:
+        """Where a job stands, for anyone who holds its id; the id cannot be guessed."""
+        job = context.jobs.view(job_id)
+        if job is None:
+            raise HTTPException(404)
+        locale = _locale(request)
+        status = asdict(job) | {"seconds_left": job.seconds_left, "words": translate(f"job.{job.state}", locale)}
+        del status["result"]
+        if job.error:
+            status["words"] = translate(job.error, locale, **job.error_params)
+        if job.state is State.DONE and (kind := kinds.get(job.kind)):
+            status["html"] = kind.render(job.result, locale)
+        return JSONResponse(status, headers={"Cache-Control": "no-store"})
+
+    @app.post("/lab/jobs/{job_id}/cancel")
+    def cancel_job(job_id: str, request: Request) -> dict[str, bool]:
+        """Stop a job of the visitor's own."""
+        return {"cancelled": context.jobs.cancel(job_id, workspace=request.cookies.get(WORKSPACE_COOKIE, ""))}
+
+    @app.post("/lab/erase")
+    def erase(request: Request) -> dict[str, bool]:
+        """Remove the visitor's folder; an unfinished job is stopped first."""
+        identity = request.cookies.get(WORKSPACE_COOKIE)
+        if not is_identity(identity):
+            return {"erased": False}
+        if job := context.jobs.unfinished(identity):
+            context.jobs.cancel(job.id, workspace=identity)
+        context.workspaces.erase(identity)
+        return {"erased": True}
+
+    @app.post("/lab/export/{slug}.{suffix}")
+    def export_code(
+        slug: str, suffix: str, request: Request, params: dict[str, Any] = Body(default_factory=dict)
+    ) -> Response:
+        """The drawn query as a script or a notebook."""
+        exhibit = known.get(slug)
+        if exhibit is None or suffix not in MEDIA:
+            raise HTTPException(404)
+        query = queries.make(exhibit.query, params)
+        try:
+            text = export.as_file(exhibit, query, _locale(request), suffix=suffix)
+        except Exception as error:  # noqa: BLE001 - a boundary like the page's: words outside, the log inside
+            raise HTTPException(422, sentence(error, _locale(request))) from None
+        name = f'attachment; filename="{slug}.{suffix}"'
+        return Response(text, media_type=MEDIA[suffix], headers={"Content-Disposition": name})
+
+    @app.get("/lab/lab.{suffix}")
+    def asset(suffix: str) -> FileResponse:
+        """The page's own script and style sheet; their addresses carry a fingerprint."""
+        if suffix not in ("js", "css"):
+            raise HTTPException(404)
+        return FileResponse(ASSETS / suffix / f"lab.{suffix}", headers={"Cache-Control": "max-age=31536000, immutable"})
+
+
+def workspace_of(request: gr.Request) -> str:
+    """The visitor's workspace id.
+
+    Raises:
+        RuntimeError: the page that sent this did not pass `FrontDoor`, which hands the id out.
+    """
+    identity = request.cookies.get(WORKSPACE_COOKIE)
+    if not is_identity(identity):
+        raise RuntimeError("no workspace")
+    return str(identity)
+
+
+class FrontDoor:
+    """ASGI middleware for the page's own HTML: its language, its script and style, and the visitor's workspace cookie.
+
+    The script has to run before Gradio's, which reads the browser's language only once; `head=` would come too late.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on; rewrite only ``GET /``."""
+        if scope["type"] != "http" or scope["path"] != "/" or scope["method"] != "GET":
+            await self.app(scope, receive, send)
+            return
+        request, start, body = Request(scope), dict[str, Any](), bytearray()
+
+        async def rewrite(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+                return
+            body.extend(message.get("body", b""))
+            if message.get("more_body"):
+                return
+            page = bytes(body)
+            headers = [(k, v) for k, v in start["headers"] if k != b"content-length"]
+            if start["status"] == 200 and b"<head>" in page:
+                page = _dress(page, _locale(request))
+                if not is_identity(request.cookies.get(WORKSPACE_COOKIE)):
+                    headers.append((b"set-cookie", _workspace_cookie().encode()))
+            headers.append((b"content-length", str(len(page)).encode()))
+            await send({**start, "headers": headers})
+            await send({"type": "http.response.body", "body": page})
+
+        await self.app(scope, receive, rewrite)
+
+
+def _dress(page: bytes, locale: Locale) -> bytes:
+    text = page.decode("utf-8")
+    text = re.sub(r'<html\s+lang="en"', f'<html lang="{locale}"', text, count=1)
+    text = re.sub(r'<meta\s+(property="og:(image|url)"|name="twitter:(image|creator)")[^>]*>', "", text)
+    mark = _fingerprint()
+    own = f'<script src="lab/lab.js?{mark}"></script><link rel="stylesheet" href="lab/lab.css?{mark}">'
+    # After <base>, before Gradio's module scripts, which are deferred.
+    return re.sub(r"(<base [^>]*>)", lambda found: found.group(1) + own, text, count=1).encode("utf-8")
+
+
+def _fingerprint() -> str:
+    """Changes with the files, so that browsers may keep them for ever."""
+    content = b"".join((ASSETS / kind / f"lab.{kind}").read_bytes() for kind in ("js", "css"))
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _workspace_cookie() -> str:
+    cookie: SimpleCookie = SimpleCookie()
+    cookie[WORKSPACE_COOKIE] = new_identity()
+    cookie[WORKSPACE_COOKIE].update({"path": "/", "httponly": True, "max-age": 400 * 86_400, "samesite": "Lax"})
+    if "SPACE_ID" in os.environ:  # a Space is shown in a frame of another site
+        cookie[WORKSPACE_COOKIE].update({"samesite": "None", "secure": True})
+        return cookie[WORKSPACE_COOKIE].OutputString() + "; Partitioned"
+    return cookie[WORKSPACE_COOKIE].OutputString()
+
+
+def _locale(request: Request) -> Locale:
+    asked = as_locale(request.query_params.get("lang")) or as_locale(request.cookies.get(LANGUAGE_COOKIE))
+    return asked or preferred_locale(request.headers.get("accept-language", ""))
