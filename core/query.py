@@ -44,9 +44,9 @@ def text(default: str = "", *, limit: int = 8_000) -> str:
     return _field(default, Bounds("text", limit=limit))
 
 
-def within(default: int, low: int, high: int) -> int:
-    """A whole number in [low, high]."""
-    return _field(default, Bounds("whole", low=low, high=high))
+def within(default: int, low: int, high: int, *, step: int = 1) -> int:
+    """A whole number in [low, high], `step` apart from `low`."""
+    return _field(default, Bounds("whole", low=low, high=high, step=step))
 
 
 def between(default: float, low: float, high: float, *, step: float) -> float:
@@ -158,7 +158,9 @@ def _fit(value: Any, limits: Bounds, fallback: Any) -> Any:
             if number != number:  # NaN compares unequal to itself
                 return fallback
             clamped = min(max(number, limits.low), limits.high)
-            return round(clamped) if limits.kind == "whole" else clamped
+            if limits.kind == "real":
+                return clamped
+            return int(limits.low) + int(limits.step) * round((clamped - limits.low) / limits.step)
 
 
 def _allowed(value: Any, limits: Bounds) -> bool:

@@ -20,7 +20,7 @@ class Query:
     """K positions, D dimensions, the base of the angles, and the position looked at."""
 
     positions: int = queries.within(50, 2, 128)
-    width: int = queries.within(64, 2, 256)
+    width: int = queries.within(64, 2, 256, step=2)
     base: int = queries.within(10_000, 2, 100_000)
     position: int = queries.within(0, 0, 127)
 

@@ -18,7 +18,7 @@ from gradio.components import Component
 from core import presets
 from core import query as queries
 from core.errors import AppError, InvalidInput
-from core.i18n import Locale, translate
+from core.i18n import Locale, translate, words
 from core.settings import Limits
 from core.values import as_json
 from tabs._kit.context import Context
@@ -79,7 +79,7 @@ def admit(query: queries.Query, limits: Limits) -> None:
 
 def sentence(error: Exception, locale: Locale) -> str:
     """What the visitor reads: an expected failure in words, a defect as an incident number that the log explains."""
-    if isinstance(error, AppError):
+    if isinstance(error, AppError) and error.key in words(locale):
         return translate(error.key, locale, **error.params)
     incident = secrets.token_hex(4)
     logger.error("incident %s", incident, exc_info=error)

@@ -42,6 +42,7 @@ def heat_map(
     high: float,
     pick: Mapping[str, str] | None = None,
     selected: tuple[int | None, int | None] = (None, None),
+    alternative: str | None = None,
 ) -> str:
     """A heat map on a canvas with hover, focus and export, and its table.
 
@@ -56,6 +57,7 @@ def heat_map(
         high: value of the last colour.
         pick: query fields that a click sets: ``{"row": "query_token", "column": "key_token"}``.
         selected: row and column to mark.
+        alternative: HTML of the table, where a better one than all the numbers exists.
     """
     data = {
         "rows": rows.labels, "columns": columns.labels, "row_name": rows.name, "column_name": columns.name,
@@ -64,7 +66,7 @@ def heat_map(
         "pick": pick or {}, "selected": selected, "title": title,
     }  # fmt: skip
     corner = f"{rows.name} \\ {columns.name}"
-    numbers = table(
+    numbers = alternative or table(
         [corner, *columns.labels],
         [[label, *(f"{v:.3f}" for v in line)] for label, line in zip(rows.labels, values.tolist(), strict=True)],
         caption=title,
@@ -98,7 +100,7 @@ def head_grid(
         thumbnail: most cells along one side of a small picture.
     """
     layers, heads = weights.shape[:2]
-    small = _shrink(weights, thumbnail)  # (layers, heads, t, t)
+    small = shrink(weights, thumbnail)  # (layers, heads, t, t)
     data = {
         "shape": small.shape, "values": _packed(small), "captions": captions, "selected": selected,
         "low": low, "high": high, "scale": scale, "title": title,
@@ -260,7 +262,8 @@ def _packed(values: npt.NDArray[Any]) -> str:
     return base64.b64encode(np.ascontiguousarray(values, dtype="<f4").tobytes()).decode("ascii")
 
 
-def _shrink(weights: npt.NDArray[Any], most: int) -> npt.NDArray[Any]:
+def shrink(weights: npt.NDArray[Any], most: int) -> npt.NDArray[Any]:
+    """Average the last two axes of `weights` into at most `most` cells each."""
     length = weights.shape[-1]
     if length <= most:
         return weights

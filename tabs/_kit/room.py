@@ -68,9 +68,7 @@ class Room:
             case "text":
                 # The longest text is checked by the handler, which explains; a silent cut here would lose what was typed.
                 component: Component = gr.Textbox(value, lines=lines, max_lines=max(lines, 8), **common)
-            case "whole":
-                component = gr.Slider(bounds.low, bounds.high, value, step=1, buttons=[], **common)
-            case "real":
+            case "whole" | "real":
                 component = gr.Slider(bounds.low, bounds.high, value, step=bounds.step, buttons=[], **common)
             case "flag":
                 component = gr.Checkbox(value, **common)
@@ -132,15 +130,11 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
     """Draw one exhibit inside the open Blocks: its frame, its widgets, its wiring and its endpoint."""
     room = Room(exhibit, context)
     gr.HTML(_head(exhibit), js_on_load=None, apply_default_css=False)
+    relay = gr.HTML(
+        js_on_load=RELAY, elem_classes="lab-relay", elem_id=f"relay-{exhibit.slug}", apply_default_css=False
+    )
     with gr.Row(equal_height=False, elem_classes="lab-room"):
         exhibit.build(room)
-    with gr.Row():
-        relay = gr.HTML(
-            js_on_load=RELAY,
-            elem_classes=["lab-relay", f"lab-relay-{exhibit.slug}"],
-            elem_id=f"relay-{exhibit.slug}",
-            apply_default_css=False,
-        )
     tail = gr.HTML(elem_classes="lab-tail", js_on_load=None, apply_default_css=False)
     gr.HTML(foot.closing(exhibit, following), js_on_load=None, apply_default_css=False)
 

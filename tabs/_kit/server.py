@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from http.cookies import SimpleCookie
@@ -29,7 +29,7 @@ from tabs._kit.theme import theme
 from tabs._kit.words import LANGUAGE_COOKIE, catalogue
 
 WORKSPACE_COOKIE = "lab-workspace"
-MEDIA = {"py": "text/x-python", "ipynb": "application/x-ipynb+json"}
+MEDIA: Mapping[str, str] = {"py": "text/x-python", "ipynb": "application/x-ipynb+json"}
 
 
 def create_app(exhibits: Sequence[Exhibit], context: Context) -> FastAPI:

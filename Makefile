@@ -1,0 +1,39 @@
+# `make run` opens the app, `make test` checks everything. Nothing else is needed first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check bench models screenshots clean
+
+run: $(VENV)/.run
+	$(BIN)/python app.py
+
+test: $(VENV)/.dev
+	$(BIN)/python -m tests.prepare
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	$(BIN)/pytest --ignore=tests/wiring --ignore=tests/browser -m "not slow"
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m tests.bench
+
+# DATA is a folder laid out as the model card says; without it the shipped weights are used as they are.
+models: $(VENV)/.run
+	$(BIN)/python -m core.bundled train encoder --data $(DATA)
+
+screenshots: $(VENV)/.dev
+	$(BIN)/python -m tests.screenshots
+
+$(VENV)/.run: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	touch $@
+
+$(VENV)/.dev: requirements.txt requirements-dev.txt $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) workspace runs .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,213 @@
+"""A visitor's browser: what it sees, what it asks for, what it keeps when the connection breaks."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
+
+from core.i18n import LOCALES, Locale, translate
+from tabs import EXHIBITS
+from tabs._kit.exhibit import Exhibit
+from tests.app import CuttableProxy, RunningApp
+
+pytestmark = pytest.mark.browser
+each_exhibit = pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda e: e.slug)
+DRAWN = 30_000  # milliseconds; the first exhibit that needs a model waits for torch
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(locale="ja-JP", viewport={"width": 1280, "height": 900})
+    yield context
+    context.close()
+
+
+def open_exhibit(context: BrowserContext, url: str, slug: str, **fields: str) -> Page:
+    page = context.new_page()
+    page.goto(f"{url}/?tab={slug}" + "".join(f"&{name}={quote(value)}" for name, value in fields.items()))
+    page.wait_for_selector(f"#tab-{slug} lab-tail", timeout=DRAWN)
+    return page
+
+
+@each_exhibit
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_default_is_drawn_without_a_click_and_without_another_host(
+    app: RunningApp, browser: Browser, exhibit: Exhibit, locale: Locale
+) -> None:
+    elsewhere: list[str] = []
+    faults: list[str] = []
+
+    def note(request: Request) -> None:
+        if urlsplit(request.url).scheme in ("http", "https", "ws") and urlsplit(request.url).hostname != "127.0.0.1":
+            elsewhere.append(request.url)
+
+    context = browser.new_context(locale=locale, viewport={"width": 390, "height": 800})
+    context.on("request", note)
+    context.on("weberror", lambda error: faults.append(str(error.error)))
+    page = open_exhibit(context, app.url, exhibit.slug)
+    panel = page.locator(f"#tab-{exhibit.slug}")
+    expect(panel.locator(".lab-question")).to_contain_text(translate(f"{exhibit.slug}.question", locale))
+    assert panel.locator(".lab-view").first.inner_text().strip() or panel.locator("lab-heatmap, lab-headgrid").count()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390, "the page scrolls sideways on a phone"
+    assert panel.locator(".lab-error").count() == 0
+    assert not elsewhere
+    assert not faults
+    if locale == "en":
+        shown = page.locator(f"#tab-{exhibit.slug} .lab-head").inner_text()
+        assert not re.search("[ぁ-ん]{4}", shown), shown
+    context.close()
+
+
+def test_the_contents_page_maps_the_book(app: RunningApp, context: BrowserContext) -> None:
+    page = context.new_page()
+    page.goto(app.url)
+    page.wait_for_selector(".lab-card")
+    assert page.locator(".lab-card").count() == len(EXHIBITS)
+    assert page.locator(".lab-map li").count() == 173 - 9
+    assert page.get_by_role("tab").count() >= 10
+    page.locator(".lab-card").first.click()
+    page.wait_for_selector("lab-tail", timeout=DRAWN)
+    assert parse_qs(urlsplit(page.url).query)["tab"] == [EXHIBITS[0].slug]
+
+
+def test_typing_redraws_and_the_address_is_the_link(app: RunningApp, context: BrowserContext) -> None:
+    page = open_exhibit(context, app.url, "tokens")
+    box = page.locator("#field-tokens-text textarea")
+    box.fill("東京都に住む")
+    page.wait_for_function("new URLSearchParams(location.search).get('text') === '東京都に住む'", timeout=DRAWN)
+    shared = page.url
+    other = context.browser.new_context(locale="ja-JP").new_page()  # type: ignore[union-attr]
+    other.goto(shared)
+    other.wait_for_selector("#tab-tokens lab-tail", timeout=DRAWN)
+    expect(other.locator("#field-tokens-text textarea")).to_have_value("東京都に住む", timeout=DRAWN)
+    expect(other.locator("#tab-tokens .lab-view").first).to_contain_text("東京", timeout=DRAWN)
+    other.context.close()
+
+
+def test_markup_in_text_is_text(app: RunningApp, context: BrowserContext) -> None:
+    nasty = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>&amp;"
+    for exhibit in (e for e in EXHIBITS if "text" in e.query.__dataclass_fields__):
+        page = open_exhibit(context, app.url, exhibit.slug, text=nasty)
+        page.wait_for_timeout(300)
+        assert page.title() != "broken"
+        assert page.locator(f"#tab-{exhibit.slug} img").count() == 0
+        page.close()
+
+
+def test_a_prediction_reveals_its_answer(app: RunningApp, context: BrowserContext) -> None:
+    page = open_exhibit(context, app.url, "positions")
+    page.locator("#tab-positions [data-predicted='1']").click()
+    expect(page.locator("#tab-positions .lab-verdict")).to_be_visible(timeout=DRAWN)
+
+
+def test_code_is_shown_and_saved(app: RunningApp, context: BrowserContext) -> None:
+    page = open_exhibit(context, app.url, "positions", width="32")
+    panel = page.locator("#tab-positions")
+    panel.locator("lab-tail summary").click()
+    expect(panel.locator("lab-tail code")).to_contain_text("50, 32, 10000")
+    with page.expect_download() as download:
+        panel.locator("[data-act=download_ipynb]").click()
+    assert download.value.suggested_filename == "positions.ipynb"
+
+
+def test_the_keyboard_reaches_a_picture(app: RunningApp, context: BrowserContext) -> None:
+    page = open_exhibit(context, app.url, "positions")
+    page.locator("#tab-positions lab-heatmap").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#tab-positions lab-heatmap output").first).not_to_be_empty()
+    page.keyboard.press("Enter")
+    page.wait_for_function("new URLSearchParams(location.search).get('position') === '1'", timeout=DRAWN)
+
+
+def test_the_visitor_chooses_the_language(app: RunningApp, context: BrowserContext) -> None:
+    page = open_exhibit(context, app.url, "positions")
+    page.locator("[data-language=en]").click()
+    page.wait_for_selector("#tab-positions lab-tail", timeout=DRAWN)
+    expect(page.locator("#tab-positions .lab-question")).to_contain_text(translate("positions.question", "en"))
+    expect(page.get_by_role("tab", name=translate("kit.contents", "en"), exact=True)).to_be_visible()
+
+
+def test_a_cut_loses_neither_the_job_nor_what_was_typed(app: RunningApp, context: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The cable is out for 20 s in the middle of a job; then a click meets a gap, which makes Gradio reload the page."""
+    proxy = CuttableProxy(app.port)
+    page = open_exhibit(context, f"http://127.0.0.1:{proxy.port}", "statistics")
+    upload = tmp_path_factory.mktemp("upload") / "long.txt"
+    upload.write_text("図書館で借りた小説を、帰りの電車で少しずつ読んでいる。\n" * 60_000, encoding="utf-8")
+    page.locator("#tab-statistics input[type=file]").set_input_files(upload)
+    page.locator("#statistics-start").wait_for(timeout=DRAWN)
+    page.locator("#statistics-start").click()
+    page.wait_for_selector("lab-job[data-state=running]", timeout=DRAWN)
+    job = page.locator("lab-job").first.get_attribute("data-job")
+    page.locator("#field-statistics-text textarea").fill("切れる前に打った文")
+    page.wait_for_timeout(500)
+    proxy.cut()
+    page.evaluate("window.sameJourney = true")
+    page.locator("#field-statistics-text textarea").fill("切れている間に打った文")
+    expect(page.locator("lab-job [role=status]").first).to_contain_text(translate("job.offline", "ja")[:8], timeout=20_000)
+    time.sleep(20)
+    proxy.mend()
+    page.wait_for_selector("lab-job[data-state=running], lab-job[data-state=done]", timeout=DRAWN)
+    expect(page.locator("lab-job [role=status]").first).not_to_contain_text(translate("job.offline", "ja")[:8], timeout=20_000)
+    if page.evaluate("window.sameJourney !== true"):
+        page.wait_for_selector("#tab-statistics lab-tail", timeout=DRAWN)
+    page.reload()
+    page.wait_for_selector("#tab-statistics lab-tail", timeout=DRAWN)
+    page.wait_for_selector(f"lab-job[data-job='{job}']", timeout=DRAWN)
+    expect(page.locator("#field-statistics-text textarea")).to_have_value("切れている間に打った文", timeout=DRAWN)
+    cancel = page.locator("lab-job button")
+    if cancel.is_visible():
+        cancel.click()
+    page.wait_for_selector("lab-job[data-state=cancelled], lab-job[data-state=done]", timeout=60_000)
+    proxy.close()
+
+
+def test_two_visitors_never_meet(app: RunningApp, browser: Browser) -> None:
+    pages = []
+    for text in ("一人目の秘密の文", "二人目の内緒の文"):
+        context = browser.new_context(locale="ja-JP")
+        page = open_exhibit(context, app.url, "tokens")
+        page.locator("#field-tokens-text textarea").fill(text)
+        pages.append(page)
+    first, second = pages
+    expect(first.locator("#tab-tokens .lab-view").first).to_contain_text("秘密", timeout=DRAWN)
+    expect(second.locator("#tab-tokens .lab-view").first).to_contain_text("内緒", timeout=DRAWN)
+    for page, other in ((first, "内緒"), (second, "秘密")):
+        page.reload()
+        page.wait_for_selector("#tab-tokens lab-tail", timeout=DRAWN)
+        assert other not in page.content()
+        page.context.close()
+
+
+def test_a_password_typed_anywhere_stays_where_it_is(app: RunningApp, context: BrowserContext) -> None:
+    """No field of this app asks for one yet; a browser extension or a later exhibit may add one to the page."""
+    secret = "sentinel-77aa"
+    page = open_exhibit(context, app.url, "tokens")
+    page.evaluate(
+        """() => { const box = Object.assign(document.createElement('input'), { type: 'password' });
+                   const field = document.createElement('div'); field.id = 'field-tokens-secret'; field.append(box);
+                   document.querySelector('#tab-tokens').prepend(field); }"""
+    )
+    page.locator("#field-tokens-secret input").fill(secret)
+    page.locator("#field-tokens-text textarea").fill("鍵の話")
+    page.wait_for_function("location.search.includes('text=')", timeout=DRAWN)
+    kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, location.href])")
+    assert secret not in kept
+    assert secret not in page.request.get(f"{app.url}/config").text()
+    assert secret not in app.log.read_text(encoding="utf-8")
+    assert not [p for p in app.workspace.rglob("*") if p.is_file() and secret.encode() in p.read_bytes()]
+
+
+def test_nothing_is_contacted_before_the_visitor_acts(app: RunningApp, context: BrowserContext) -> None:
+    hosts = set()
+    page = context.new_page()
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+    page.goto(app.url)
+    page.wait_for_selector(".lab-card")
+    page.wait_for_timeout(2_000)
+    assert hosts <= {"127.0.0.1", None}

@@ -1,0 +1,138 @@
+"""What every exhibit promises: a default result, a link, words, a prediction, and code that gives what is shown."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from core import query as queries
+from core.i18n import LOCALES, Locale, words
+from core.values import as_json
+from tabs import EXHIBITS
+from tabs._kit import export, foot
+from tabs._kit.exhibit import Exhibit
+
+ROOT = Path(__file__).parent.parent.parent
+each_exhibit = pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda e: e.slug)
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Equal JSON values, numbers up to float32 rounding."""
+    if isinstance(a, float | int) and isinstance(b, float | int) and not isinstance(a, bool):
+        return math.isclose(a, b, rel_tol=1e-4, abs_tol=2e-4)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(alike, a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(alike(a[key], b[key]) for key in a)
+    return bool(a == b)
+
+
+def varied(exhibit: Exhibit) -> queries.Query:
+    """The prediction's query: one the author chose, other than the default where that was possible."""
+    return exhibit.prediction.query
+
+
+@each_exhibit
+def test_the_default_is_drawn_in_both_languages(exhibit: Exhibit) -> None:
+    result = exhibit.explore(exhibit.query())
+    for locale in LOCALES:
+        views = exhibit.show(result, locale)
+        assert views
+        assert all(isinstance(view, str) for view in views)
+        assert any(re.search(r"<(table|lab-heatmap|ol|li|dl)", view) for view in views), "a picture, a list or a table"
+        assert "\ufffd" not in "".join(views)
+    json.dumps(as_json(result))
+
+
+@each_exhibit
+def test_every_picture_has_its_table(exhibit: Exhibit) -> None:
+    drawn = "".join(exhibit.show(exhibit.explore(exhibit.query()), "ja"))
+    for picture in re.finditer(r"<lab-(heatmap|headgrid)", drawn):
+        assert "<table" in drawn[picture.start() :]
+        assert "<lab-twin" in drawn[: picture.start()]
+
+
+@each_exhibit
+def test_its_words_exist(exhibit: Exhibit) -> None:
+    wanted = ["tab", "title", "question", "look", "predict", "predict.because"]
+    wanted += [f"predict.{n}" for n in range(exhibit.prediction.options)]
+    wanted += [f"step.{n}" for n in range(len(exhibit.steps))]
+    for locale in LOCALES:
+        missing = [part for part in wanted if f"{exhibit.slug}.{part}" not in words(locale)]
+        assert not missing
+
+
+@each_exhibit
+def test_the_prediction_has_an_answer(exhibit: Exhibit) -> None:
+    answer = exhibit.prediction.answer(exhibit.explore(exhibit.prediction.query))
+    assert 0 <= answer < exhibit.prediction.options
+    assert exhibit.prediction.options >= 2
+
+
+@each_exhibit
+def test_the_steps_of_the_tour_can_be_done(exhibit: Exhibit) -> None:
+    assert len(exhibit.steps) <= 8
+    for step in exhibit.steps:
+        query = queries.make(exhibit.query, step.done)
+        assert all(as_json(getattr(query, name)) == as_json(value) for name, value in step.done.items())
+
+
+@each_exhibit
+def test_a_stale_link_opens(exhibit: Exhibit) -> None:
+    params = {name: "そんなものはない" for name in queries.names(exhibit.query) if _is_no_text(exhibit, name)}
+    opened = queries.from_link(exhibit.query, params | {"gone": "1"})
+    assert opened == exhibit.query()
+
+
+@each_exhibit
+def test_its_link_restores_the_query(exhibit: Exhibit) -> None:
+    assert queries.from_link(exhibit.query, queries.to_link(varied(exhibit))) == varied(exhibit)
+
+
+@each_exhibit
+@pytest.mark.parametrize("which", ["default", "changed"])
+def test_the_snippet_gives_what_is_shown(exhibit: Exhibit, which: str) -> None:
+    query = exhibit.query() if which == "default" else varied(exhibit)
+    script = exhibit.snippet(query) + "\nimport json as _json\nprint('\\n' + _json.dumps(result))\n"
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout.splitlines()[-1])
+    shown = json.loads(json.dumps(as_json(exhibit.evidence(exhibit.explore(query)))))
+    assert alike(told, shown), f"{str(told)[:500]}\n{str(shown)[:500]}"
+
+
+@each_exhibit
+def test_the_notebook_runs(exhibit: Exhibit) -> None:
+    document = nbformat.from_dict(export.notebook(exhibit, exhibit.query(), "ja"))
+    nbformat.validate(document)
+    assert exhibit.sections[0] in document.cells[0].source
+    ran = NotebookClient(document, timeout=120, resources={"metadata": {"path": str(ROOT)}}).execute()
+    shown = json.loads(json.dumps(as_json(exhibit.evidence(exhibit.explore(exhibit.query())))))
+    output = ran.cells[-1].outputs[0].data["text/plain"]
+    if len(output) < 20_000:  # a long display is folded
+        assert alike(json.loads(json.dumps(eval(output))), shown)
+
+
+@each_exhibit
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_script_names_its_section(exhibit: Exhibit, locale: Locale) -> None:
+    first = export.script(exhibit, exhibit.query(), locale).splitlines()[0]
+    assert first.startswith("# ")
+    assert exhibit.sections[0] in first
+    assert foot.attribute({"a": '<b>"'}).count("<") == 0
+
+
+def _is_no_text(exhibit: Exhibit, name: str) -> bool:
+    bounds = queries.bounds(exhibit.query, name)
+    return bounds.kind not in ("text", "flag") and not bounds.free
+
+

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.errors import Busy, InvalidInput
+from core.jobs import Job, JobRegistry, Progress, State, Work
+from core.workspaces import Workspaces, new_identity
+
+DEADLINE = 10.0
+
+
+@pytest.fixture
+def workspaces(tmp_path: Path) -> Workspaces:
+    return Workspaces(tmp_path, lifetime=100, quota=1_000)
+
+
+@pytest.fixture
+def registry(workspaces: Workspaces) -> Iterator[JobRegistry]:
+    registry = JobRegistry(workspaces, waiting_limit=3)
+    yield registry
+    registry.close()
+
+
+def until(registry: JobRegistry, job_id: str, *states: State) -> Job:
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        job = registry.view(job_id)
+        if job and job.state in states:
+            return job
+        time.sleep(0.005)
+    raise AssertionError(f"still {registry.view(job_id)}")
+
+
+def counting(steps: int) -> Work:
+    for step in range(steps):
+        yield Progress(step + 1, steps)
+    return {"steps": steps}
+
+
+class Held:
+    """Work that goes on only when told, and notes that it was cleaned up."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.cleaned = False
+
+    def work(self) -> Work:
+        try:
+            for step in range(1_000):
+                yield Progress(step + 1, 1_000)
+                self.go.wait(0.01)
+        finally:
+            self.cleaned = True
+        return "finished"
+
+
+def test_a_job_runs_and_its_result_is_kept(registry: JobRegistry) -> None:
+    job_id = registry.submit(new_identity(), kind="count", work=lambda: counting(3))
+    job = until(registry, job_id, State.DONE)
+    assert job.result == {"steps": 3}
+    assert (job.done, job.total) == (3, 3)
+
+
+def test_one_unfinished_job_for_each_visitor_and_a_bounded_line(registry: JobRegistry) -> None:
+    held, me = Held(), new_identity()
+    first = registry.submit(me, kind="hold", work=held.work)
+    until(registry, first, State.RUNNING)
+    with pytest.raises(Busy):
+        registry.submit(me, kind="hold", work=held.work)
+    second = registry.submit(new_identity(), kind="count", work=lambda: counting(1))
+    third = registry.submit(new_identity(), kind="count", work=lambda: counting(1))
+    assert (registry.view(second).position, registry.view(third).position) == (1, 2)  # type: ignore[union-attr]
+    with pytest.raises(Busy):
+        registry.submit(new_identity(), kind="count", work=lambda: counting(1))
+    registry.cancel(first, workspace=me)
+    until(registry, third, State.DONE)
+
+
+def test_cancelling_stops_at_the_next_step_and_cleans_up(registry: JobRegistry) -> None:
+    held, me = Held(), new_identity()
+    job_id = registry.submit(me, kind="hold", work=held.work)
+    until(registry, job_id, State.RUNNING)
+    assert not registry.cancel(job_id, workspace=new_identity()), "another visitor stopped it"
+    assert registry.cancel(job_id, workspace=me)
+    assert until(registry, job_id, State.CANCELLED).done < 1_000
+    assert held.cleaned
+
+
+def test_a_waiting_job_is_cancelled_at_once(registry: JobRegistry) -> None:
+    held, me, other = Held(), new_identity(), new_identity()
+    running = registry.submit(me, kind="hold", work=held.work)
+    waiting = registry.submit(other, kind="count", work=lambda: counting(1))
+    assert registry.cancel(waiting, workspace=other)
+    assert registry.view(waiting).state is State.CANCELLED  # type: ignore[union-attr]
+    registry.cancel(running, workspace=me)
+
+
+def test_failures_are_told_by_key_or_by_incident(registry: JobRegistry) -> None:
+    def expected() -> Work:
+        yield Progress(1, 2)
+        raise InvalidInput("error.workspace.full", megabytes=1)
+
+    def defect() -> Work:
+        yield Progress(1, 2)
+        raise ZeroDivisionError
+
+    first = registry.submit(new_identity(), kind="fail", work=expected)
+    job = until(registry, first, State.FAILED)
+    assert (job.error, job.error_params) == ("error.workspace.full", {"megabytes": 1})
+    second = registry.submit(new_identity(), kind="fail", work=defect)
+    job = until(registry, second, State.FAILED)
+    assert job.error == "error.incident"
+    assert job.error_params["incident"]
+
+
+def test_a_restarted_app_still_knows(workspaces: Workspaces) -> None:
+    before = JobRegistry(workspaces)
+    finished = before.submit(new_identity(), kind="count", work=lambda: counting(2))
+    until(before, finished, State.DONE)
+    held = Held()
+    broken_off = before.submit(new_identity(), kind="hold", work=held.work)
+    until(before, broken_off, State.RUNNING)
+    before.close()
+    after = JobRegistry(workspaces)
+    assert after.view(finished).result == {"steps": 2}  # type: ignore[union-attr]
+    assert after.view(broken_off).state is State.INTERRUPTED  # type: ignore[union-attr]
+    after.close()
+
+
+def test_a_killed_app_leaves_no_job_running(workspaces: Workspaces) -> None:
+    killed = JobRegistry(workspaces)
+    held = Held()
+    job_id = killed.submit(new_identity(), kind="hold", work=held.work)
+    until(killed, job_id, State.RUNNING)
+    restarted = JobRegistry(workspaces)  # the other one never got to say goodbye
+    assert restarted.view(job_id).state is State.INTERRUPTED  # type: ignore[union-attr]
+    restarted.close()
+    killed.close()
+
+
+@pytest.mark.parametrize("job_id", ["", "..", "*", "../../etc/passwd", "0" * 32])
+def test_an_unknown_id_names_nothing(registry: JobRegistry, job_id: str) -> None:
+    registry.submit(new_identity(), kind="count", work=lambda: counting(1))
+    assert registry.view(job_id) is None
+
+
+def test_workspaces_are_bounded_and_swept(workspaces: Workspaces) -> None:
+    me, other = new_identity(), new_identity()
+    (workspaces.open(me) / "file").write_bytes(b"x" * 900)
+    workspaces.require_room(other, 900)
+    with pytest.raises(InvalidInput):
+        workspaces.require_room(me, 200)
+    assert workspaces.sweep(now=time.time() + 50) == 0
+    assert workspaces.sweep(now=time.time() + 200) == 2
+    assert not list(workspaces.folder.iterdir())
+
+
+@pytest.mark.parametrize("identity", ["..", "a/b", "", "0" * 31, "G" * 32])
+def test_a_workspace_id_is_never_a_path(workspaces: Workspaces, identity: str) -> None:
+    with pytest.raises(ValueError, match="workspace id"):
+        workspaces.open(identity)

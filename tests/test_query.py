@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import query as queries
+from tabs import EXHIBITS
+from tabs._kit.exhibit import Exhibit
+
+
+@dataclass(frozen=True)
+class Sample:
+    text: str = queries.text("猫", limit=10)
+    layer: int = queries.within(2, 0, 3)
+    even: int = queries.within(4, 2, 8, step=2)
+    heat: float = queries.between(0.5, 0, 1, step=0.1)
+    way: str = queries.one_of("a", "a", "b")
+    model: str = queries.one_of("m", "m", free=True)
+    rows: tuple[str, ...] = queries.some_of(("x",), "x", "y", "z", most=2)
+    on: bool = queries.flag()
+
+
+def test_a_link_holds_only_what_differs_from_the_defaults() -> None:
+    assert queries.to_link(Sample()) == {}
+    assert queries.to_link(Sample(layer=3, on=True, rows=("y", "x"))) == {"layer": "3", "on": "1", "rows": "y|x"}
+
+
+samples = st.builds(
+    Sample,
+    text=st.text(st.characters(exclude_categories=["Cs"]), max_size=10),
+    layer=st.integers(0, 3),
+    even=st.sampled_from((2, 4, 6, 8)),
+    heat=st.sampled_from((0.0, 0.1, 0.5, 1.0)),
+    way=st.sampled_from("ab"),
+    model=st.sampled_from(("m", "someone/something")),
+    rows=st.sampled_from((("x",), ("y",), ("z", "x"))),
+    on=st.booleans(),
+)
+
+
+@given(samples)
+def test_a_link_restores_the_query(sample: Sample) -> None:
+    assert queries.from_link(Sample, queries.to_link(sample)) == sample
+
+
+@given(st.dictionaries(st.sampled_from([f.name for f in fields(Sample)] + ["gone"]), st.text()))
+def test_any_link_opens_within_its_bounds(params: dict[str, str]) -> None:
+    opened = queries.from_link(Sample, params)
+    assert 0 <= opened.layer <= 3
+    assert opened.even in (2, 4, 6, 8)
+    assert 0 <= opened.heat <= 1
+    assert opened.way in ("a", "b")
+    assert len(opened.text) <= 10
+    assert 1 <= len(opened.rows) <= 2
+
+
+@pytest.mark.parametrize(("given_", "expected"), [("99", 3), ("-5", 0), ("2.6", 3), ("nan", 2), ("x", 2), ("", 2)])
+def test_numbers_are_clamped_and_nonsense_falls_back(given_: str, expected: int) -> None:
+    assert queries.from_link(Sample, {"layer": given_}).layer == expected
+
+
+def test_a_long_text_stays_out_of_the_link() -> None:
+    @dataclass(frozen=True)
+    class Long:
+        text: str = queries.text("", limit=8_000)
+
+    assert "text" in queries.to_link(Long("あ" * 600))
+    assert "text" not in queries.to_link(Long("あ" * 700))
+
+
+@pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda e: e.slug)
+def test_no_query_has_a_place_for_a_secret(exhibit: Exhibit) -> None:
+    # "tokenizer" and "tokens" are what this app is about; a secret would be named exactly so, or end so.
+    for name in queries.names(exhibit.query):
+        assert not any(name == secret or name.endswith(f"_{secret}") for secret in queries.SECRET_NAMES)
