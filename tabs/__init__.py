@@ -4,5 +4,25 @@ from __future__ import annotations
 
 from tabs import positions
 from tabs._kit.exhibit import Exhibit
+from tabs.attention import ablation, attribution, comparison, filling, input_layers, masking, overview, steps
+from tabs.tokens import comparison as tokenizers
+from tabs.tokens import counting, merges, pipeline, unigram, vocabulary, wordpiece
 
-EXHIBITS: tuple[Exhibit, ...] = (positions.EXHIBIT,)
+EXHIBITS: tuple[Exhibit, ...] = (
+    positions.EXHIBIT,
+    steps.EXHIBIT,
+    overview.EXHIBIT,
+    comparison.EXHIBIT,
+    ablation.EXHIBIT,
+    attribution.EXHIBIT,
+    masking.EXHIBIT,
+    input_layers.EXHIBIT,
+    filling.EXHIBIT,
+    merges.EXHIBIT,
+    wordpiece.EXHIBIT,
+    pipeline.EXHIBIT,
+    tokenizers.EXHIBIT,
+    unigram.EXHIBIT,
+    vocabulary.EXHIBIT,
+    counting.EXHIBIT,
+)

@@ -202,7 +202,8 @@
       const item = event.target.closest?.("[data-link]:not(lab-tail)");
       if (!item || !item.dataset.link) return;
       const root = item.closest(".lab-view") || item.closest(".lab-linked");
-      root?.querySelectorAll(`[data-link="${CSS.escape(item.dataset.link)}"]`).forEach((other) => other.classList.toggle("lab-lit", on));
+      for (const link of item.dataset.link.split(" "))   // a word names each of its tokens; a token names itself
+        root?.querySelectorAll(`[data-link~="${CSS.escape(link)}"]`).forEach((other) => other.classList.toggle("lab-lit", on));
     });
 
   // ---- pictures on a canvas
@@ -216,7 +217,7 @@
   const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
   const colour = (scale, share) => {
     const stops = RAMPS[scale][document.body.classList.contains("dark") ? 1 : 0];
-    const at = Math.min(Math.max(share, 0), 1) * (stops.length - 1), left = Math.min(Math.floor(at), stops.length - 2);
+    const at = Math.min(Math.max(share || 0, 0), 1) * (stops.length - 1), left = Math.min(Math.floor(at), stops.length - 2);
     const [a, b] = [rgb(stops[left]), rgb(stops[left + 1])];
     return a.map((channel, n) => Math.round(channel + (b[n] - channel) * (at - left)));
   };

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import logging
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -17,8 +16,6 @@ from multiprocessing import Pool
 from pathlib import Path
 
 from core.bundled.files import whole
-
-log = logging.getLogger(__name__)
 
 SPEAKER = re.compile(r"^(?:A|B|係|客):")
 LINES_PER_TASK = 2_000
@@ -71,8 +68,10 @@ def read_documents(path: Path) -> Iterator[list[str]]:
                 yield lines
 
 
-def draw_sample(folder: Path, target: Path, *, megabytes: float, seed: int) -> None:
+def draw_sample(folder: Path, target: Path, *, megabytes: float, seed: int) -> dict[str, float]:
     """Write a mix of whole documents by the shares of `SOURCES`: one line per line, an empty line after a document.
+
+    Returns the megabytes (10^6 bytes of UTF-8) taken from each corpus.
 
     A corpus smaller than its share of `megabytes` is taken whole. The same seed draws the same documents.
     Corpora that are absent are left out, so that a folder with a few of them works too.
@@ -81,6 +80,7 @@ def draw_sample(folder: Path, target: Path, *, megabytes: float, seed: int) -> N
     """
     rng = random.Random(seed)
     drawn: list[list[str]] = []
+    taken_megabytes: dict[str, float] = {}
     for source in SOURCES:
         path = folder / "pretrain" / f"{source.name}.jsonl.gz"
         if not path.exists():
@@ -93,13 +93,14 @@ def draw_sample(folder: Path, target: Path, *, megabytes: float, seed: int) -> N
                 break
             drawn.append(document)
             taken += sum(len(line.encode()) + 1 for line in document)
-        log.info("%s: %.1f MB", source.name, taken / 1e6)
+        taken_megabytes[source.name] = round(taken / 1e6, 1)
     if not drawn:
         raise FileNotFoundError(f"no corpus in {folder / 'pretrain'}")
     rng.shuffle(drawn)
     with whole(target) as part, part.open("w", encoding="utf-8") as file:
         for document in drawn:
             file.write("\n".join(document) + "\n\n")
+    return taken_megabytes
 
 
 def segment_lines(lines: Sequence[str]) -> list[str]:

@@ -5,19 +5,22 @@ WordPiece learns from MeCab words, as Tohoku BERT does; the other two learn from
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from core.bundled.files import whole
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # ids 0 to 4, the order of Tohoku BERT
 MODEL_MAX_LENGTH = 512
 ALPHABET_SIZE = 3_000  # all kanji of everyday use and the commoner ones of names and older texts
+LINES_PER_TASK = 5_000
 LONGEST_WORD = 100  # the limit of BertJapaneseTokenizer: a longer word is unknown as a whole
 
 
@@ -66,6 +69,27 @@ def train_wordpiece(words: Path, target: Path, *, size: int) -> None:
     tokens = [*tokens[: size - len(missing)], *missing]
     with whole(target) as part:
         part.write_text("\n".join(tokens) + "\n", encoding="utf-8")
+
+
+def encode_lines(lines: Sequence[str], *, vocabulary: Path) -> NDArray[np.uint16]:
+    """Turn lines of space-separated words into token ids, with [SEP] for each empty line (a document's end)."""
+    tokenizer = spell_in_wordpiece(vocabulary)
+    separator = tokenizer.token_to_id("[SEP]")
+    encoded = tokenizer.encode_batch(list(lines), add_special_tokens=False)
+    ids = [encoding.ids if line else [separator] for line, encoding in zip(lines, encoded, strict=True)]
+    return np.fromiter((index for line in ids for index in line), dtype=np.uint16)
+
+
+def encode_words(words: Path, vocabulary: Path, target: Path) -> None:
+    """Write the token ids of all lines as one flat array of 16-bit numbers."""
+    lines = words.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    # The tokenizer's own threads do the work: its calls release the interpreter.
+    parts = [
+        encode_lines(lines[start : start + LINES_PER_TASK], vocabulary=vocabulary)
+        for start in range(0, len(lines), LINES_PER_TASK)
+    ]
+    with whole(target) as part, part.open("wb") as file:
+        np.save(file, np.concatenate(parts))
 
 
 def save_bert_tokenizer(vocabulary: Path, folder: Path) -> None:
@@ -150,5 +174,3 @@ def save_fast_tokenizer(tokenizer: Tokenizer, folder: Path, **special_tokens: st
     ).save_pretrained(folder)
     for path in folder.iterdir():
         path.chmod(0o644)
-    settings = folder / "tokenizer_config.json"
-    settings.write_text(json.dumps(json.loads(settings.read_text()), ensure_ascii=False, indent=2) + "\n")

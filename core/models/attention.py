@@ -6,21 +6,19 @@ an explanation of a prediction; `core.models.saliency` holds a method to set bes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidInput, ModelUnavailable
+from core.models.fill import make_blank
 from core.models.inputs import Inputs, Unit, Window, encode, input_tensors, merge_words
 from core.models.loading import LoadedModel
-
-if TYPE_CHECKING:
-    from torch import nn
 
 LIMIT = 128  # tokens that stay readable and quick; beyond them the text is seen through a window
 
@@ -32,8 +30,8 @@ Habit = Literal["special", "self", "previous", "next", "broad", "focused", "mixe
 class AttentionMap:
     """Attention of every layer and head over the units (tokens, or words) of a text or a pair.
 
-    `weights` is (layers, H, T, T), rows sum to 1. `kept` is None, or (layers, H, T): the share of each row that was left
-    when the special tokens were hidden, before the row was scaled up to 1 again.
+    `weights` is (layers, H, T, T), rows sum to 1. `kept` is None, or (layers, H, T): the share of each row that was
+    left when the special tokens were hidden, before the row was scaled up to 1 again.
     """
 
     text: str
@@ -107,8 +105,8 @@ class UnitPair:
 class AttentionDifference:
     """Second minus first attention on the N units that two texts share.
 
-    `weights` is (layers, H, N, N) in [-1, 1]. Its rows need not sum to 0: weight on units that only one of the texts has
-    (`only_first`, `only_second`) is left out.
+    `weights` is (layers, H, N, N) in [-1, 1]. Its rows need not sum to 0: weight on units that only one of the texts
+    has (`only_first`, `only_second`) is left out.
     """
 
     units_first: tuple[Unit, ...]
@@ -143,12 +141,19 @@ class HeadDetail:
 
 
 def attend(
-    text: str, loaded: LoadedModel, *, pair: str | None = None, first: int = 0, limit: int = LIMIT
+    text: str,
+    loaded: LoadedModel,
+    *,
+    pair: str | None = None,
+    first: int = 0,
+    limit: int = LIMIT,
+    masked: int | None = None,
 ) -> AttentionMap:
     """Attention of all layers and heads for a text, or for a pair, whose second text has segment id 1.
 
-    More than `limit` tokens are seen through a window: the special tokens and what fits from token `first` on; the model
-    then knows nothing of the rest, and `AttentionMap.window` says so.
+    More than `limit` tokens are seen through a window: the special tokens and what fits from token `first` on; the
+    model then knows nothing of the rest, and `AttentionMap.window` says so. `masked` is a position of the model's input
+    whose token is blanked out first.
 
     Raises:
         InvalidInput: the text is empty or no text.
@@ -159,6 +164,8 @@ def attend(
     import torch
 
     inputs = encode(text, loaded, pair=pair, first=first, limit=limit)
+    if masked is not None:
+        inputs = make_blank(inputs, loaded, position=masked).inputs
     with torch.inference_mode():
         # The encoder alone: the head over the vocabulary costs more than all layers of a small model.
         attentions = loaded.model.base_model(**input_tensors(inputs, loaded), output_attentions=True).attentions
@@ -189,9 +196,9 @@ def hide_special(attention: AttentionMap) -> AttentionMap:
 
 
 def by_word(attention: AttentionMap) -> AttentionMap:
-    """Merge the tokens of each MeCab word: a word receives what its tokens receive in sum, and looks as they do on average.
+    """Merge the tokens of each MeCab word.
 
-    Rows still sum to 1.
+    A word receives what its tokens receive in sum, and looks as they do on average: rows still sum to 1.
 
     Source: Clark et al. 2019, "What Does BERT Look At?", section 4.1.
     """
@@ -201,8 +208,10 @@ def by_word(attention: AttentionMap) -> AttentionMap:
     starts = [group[0] for group in members]
     sizes = np.array([len(group) for group in members], dtype=np.float32)
     weights = np.add.reduceat(attention.weights, starts, axis=3)  # keys: (layers, H, T, W)
-    weights = np.add.reduceat(weights, starts, axis=2) / sizes[:, None]  # queries: (layers, H, W, W)
-    kept = None if attention.kept is None else np.add.reduceat(attention.kept, starts, axis=2) / sizes
+    weights = (np.add.reduceat(weights, starts, axis=2) / sizes[:, None]).astype(
+        np.float32
+    )  # queries: (layers, H, W, W)
+    kept = None if attention.kept is None else (np.add.reduceat(attention.kept, starts, axis=2) / sizes).astype("f4")
     segment_ids = tuple(attention.segment_ids[start] for start in starts)
     return replace(attention, units=units, weights=weights, kept=kept, segment_ids=segment_ids, words=True)
 
@@ -220,18 +229,22 @@ def head_summary(attention: AttentionMap) -> tuple[HeadSummary, ...]:
     same, previous, following = (_diagonal_mean(weights, offset) for offset in (0, -1, 1))
     return tuple(
         HeadSummary(
-            layer, head, *(float(share[layer, head]) for share in (entropy, distance, special, same, previous, following)),
+            layer=layer,
+            head=head,
+            entropy=float(entropy[layer, head]),
+            distance=float(distance[layer, head]),
+            special=(on_special := float(special[layer, head])),
+            same=(on_itself := float(same[layer, head])),
+            previous=(on_previous := float(previous[layer, head])),
+            next=(on_next := float(following[layer, head])),
             label=_habit(
-                special=special[layer, head],
-                same=same[layer, head],
-                previous=previous[layer, head],
-                next=following[layer, head],
-                spread=entropy[layer, head] / max(np.log2(length), 1e-9),
+                {"special": on_special, "self": on_itself, "previous": on_previous, "next": on_next},
+                spread=float(entropy[layer, head] / max(np.log2(length), 1e-9)),
             ),
         )
         for layer in range(attention.layers)
         for head in range(attention.heads)
-    )  # fmt: skip
+    )
 
 
 def top_links(
@@ -242,9 +255,7 @@ def top_links(
     Raises:
         InvalidInput: there is no such layer or head.
     """
-    _check_index("layer", layer, attention.layers)
-    if head is not None:
-        _check_index("head", head, attention.heads)
+    check_head(layer, 0 if head is None else head, layers=attention.layers, heads=attention.heads)
     weights = attention.weights[layer].mean(axis=0) if head is None else attention.weights[layer, head]  # (T, T)
     best = np.argsort(-weights, axis=1, kind="stable")[:, : max(k, 0)]
     return tuple(
@@ -301,14 +312,14 @@ def head_detail(
     import torch
 
     inputs = encode(text, loaded, pair=pair, first=first, limit=limit)
-    _check_index("layer", layer, loaded.layers)
-    _check_index("head", head, loaded.heads)
+    check_head(layer, head, layers=loaded.layers, heads=loaded.heads)
     if not 0 <= query < len(inputs.ids):
         raise InvalidInput("error.model.token_index", position=query, last=len(inputs.ids) - 1)
     projected, attentions = _project(inputs, loaded, layer)
     length = len(inputs.ids)
     queries, keys, values = (
-        part.reshape(length, loaded.heads, -1)[:, head] for part in (projected["query"], projected["key"], projected["value"])
+        part.reshape(length, loaded.heads, -1)[:, head]
+        for part in (projected["query"], projected["key"], projected["value"])
     )  # each (T, d)
     scale = keys.shape[-1] ** -0.5
     raw = keys @ queries[query]  # (T,)
@@ -334,7 +345,19 @@ def head_detail(
     )
 
 
-def attention_modules(loaded: LoadedModel) -> list[nn.Module]:
+def check_head(layer: int, head: int, *, layers: int, heads: int) -> None:
+    """Refuse a layer or head that the model does not have.
+
+    Raises:
+        InvalidInput: ``error.model.layer_index``, ``error.model.head_index``.
+    """
+    if not 0 <= layer < layers:
+        raise InvalidInput("error.model.layer_index", value=layer, last=layers - 1)
+    if not 0 <= head < heads:
+        raise InvalidInput("error.model.head_index", value=head, last=heads - 1)
+
+
+def attention_modules(loaded: LoadedModel) -> list[Any]:
     """The self-attention of every layer, where it is built as in BERT (`self.query`, `.key`, `.value`, `output.dense`).
 
     Raises:
@@ -342,9 +365,7 @@ def attention_modules(loaded: LoadedModel) -> list[nn.Module]:
     """
     layers = getattr(getattr(loaded.model.base_model, "encoder", None), "layer", ())
     found = [layer.attention for layer in layers if hasattr(getattr(layer, "attention", None), "self")]
-    plain = all(
-        hasattr(module.self, "query") and hasattr(getattr(module, "output", None), "dense") for module in found
-    )
+    plain = all(hasattr(module.self, "query") and hasattr(getattr(module, "output", None), "dense") for module in found)
     if len(found) != loaded.layers or not plain:
         raise ModelUnavailable("error.model.no_head_detail", source=loaded.source)
     return found
@@ -377,7 +398,7 @@ def _project(inputs: Inputs, loaded: LoadedModel, layer: int) -> tuple[dict[str,
     """What the query, key and value layers of one layer put out, each (T, D), and all attentions of the same pass."""
     import torch
 
-    module: Any = attention_modules(loaded)[layer].self
+    module = attention_modules(loaded)[layer].self
     projected: dict[str, Any] = {}
 
     def keep(name: str) -> Any:
@@ -400,9 +421,8 @@ def _diagonal_mean(weights: npt.NDArray[np.float64], offset: int) -> npt.NDArray
     return diagonal.mean(axis=-1) if diagonal.shape[-1] else np.zeros(weights.shape[:2])
 
 
-def _habit(*, special: float, same: float, previous: float, next: float, spread: float) -> Habit:
-    """A habit that takes more than half of the weight names the head; otherwise how wide it looks, 0 to 1, does."""
-    shares: dict[Habit, float] = {"special": special, "self": same, "previous": previous, "next": next}
+def _habit(shares: Mapping[Habit, float], *, spread: float) -> Habit:
+    """A share of more than half of the weight names the head; otherwise how wide it looks does, from 0 to 1."""
     strongest = max(shares, key=lambda name: shares[name])
     if shares[strongest] > 0.5:
         return strongest
@@ -413,8 +433,3 @@ def _align(first: Sequence[str], second: Sequence[str]) -> Iterator[UnitPair]:
     for kind, i, i_end, j, j_end in SequenceMatcher(None, first, second, autojunk=False).get_opcodes():
         if kind == "equal" or (kind == "replace" and i_end - i == j_end - j):
             yield from (UnitPair(a, b, kind == "equal") for a, b in zip(range(i, i_end), range(j, j_end), strict=True))
-
-
-def _check_index(name: Literal["layer", "head"], value: int, count: int) -> None:
-    if not 0 <= value < count:
-        raise InvalidInput(f"error.model.{name}_index", value=value, last=count - 1)

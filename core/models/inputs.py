@@ -111,12 +111,18 @@ def input_tensors(inputs: Inputs, loaded: LoadedModel) -> dict[str, torch.Tensor
     return tensors
 
 
-def merge_words(units: Sequence[Unit], texts: Sequence[str | None]) -> tuple[tuple[Unit, ...], tuple[tuple[int, ...], ...]]:
+def merge_words(
+    units: Sequence[Unit], texts: Sequence[str | None]
+) -> tuple[tuple[Unit, ...], tuple[tuple[int, ...], ...]]:
     """Merge neighbouring tokens of one word; the merged units, and the indices into `units` that each is made of."""
     members: list[list[int]] = []
     for place, unit in enumerate(units):
         before = units[place - 1] if place else None
-        same = before is not None and unit.word is not None and (unit.sequence, unit.word) == (before.sequence, before.word)
+        same = (
+            before is not None
+            and unit.word is not None
+            and (unit.sequence, unit.word) == (before.sequence, before.word)
+        )
         if same:
             members[-1].append(place)
         else:
@@ -154,6 +160,13 @@ def _unit(place: int, token: Token, words: Sequence[Sequence[int] | None]) -> Un
         # A token that only begins inside a word counts to that word: subwords need not keep MeCab's borders.
         word = None if token.special else max(bisect_right(starts, token.start) - 1, 0)
     return Unit(
-        token.surface, token.start, token.end, token.sequence, token.segment, word, token.sequence is None, token.unknown,
-        (place,),
-    )  # fmt: skip
+        label=token.surface,
+        start=token.start,
+        end=token.end,
+        sequence=token.sequence,
+        segment=token.segment,
+        word=word,
+        special=token.sequence is None,
+        unknown=token.unknown,
+        tokens=(place,),
+    )

@@ -15,6 +15,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import ModelUnavailable, ServiceError
@@ -264,7 +265,9 @@ def _weight_files(folder: Path, source: str, *, allow_pickle: bool) -> tuple[Pat
     if (folder / WEIGHTS).is_file():
         return (folder / WEIGHTS,)
     if (folder / WEIGHTS_INDEX).is_file():
-        shards = {folder / Path(name).name for name in _read_json(folder / WEIGHTS_INDEX).get("weight_map", {}).values()}
+        shards = {
+            folder / Path(name).name for name in _read_json(folder / WEIGHTS_INDEX).get("weight_map", {}).values()
+        }
         if not shards or not all(shard.is_file() for shard in shards):
             raise ModelUnavailable("error.model.no_weights", source=source)
         return tuple(sorted(shards))
@@ -312,6 +315,7 @@ def _load(source: str, folder: Path, head: Head, *, allow_pickle: bool) -> Loade
     if head == "masked-lm" and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
         raise ModelUnavailable("error.model.no_head", source=source)
     tokenizer = load_tokenizer(str(folder), allow_download=False)
+    unreadable = (SafetensorError, UnpicklingError)  # a torn file; a pickle that holds more than tensors
     try:
         model, report = (AutoModelForMaskedLM if head == "masked-lm" else AutoModel).from_pretrained(
             folder,
@@ -323,16 +327,14 @@ def _load(source: str, folder: Path, head: Head, *, allow_pickle: bool) -> Loade
             attn_implementation="eager",  # the only one that hands out its attention (transformers 5)
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, TypeError, KeyError, ImportError, SafetensorError) as error:
+    except (OSError, LookupError, ValueError, TypeError, RuntimeError, ImportError, *unreadable) as error:
         logger.warning("cannot load %s", source, exc_info=error)
-        raise ModelUnavailable("error.model.broken", source=source) from error
+        raise ModelUnavailable("error.model.unreadable", source=source) from error
     # Whatever the file did not hold is random now. Only a pooler may be: nothing here uses it.
     random = [name for name in report["missing_keys"] if "pooler" not in name]
     if random:
-        encoder_only = not any(name.startswith(model.base_model_prefix + ".") for name in random)
-        raise ModelUnavailable(f"error.model.{'no_head' if encoder_only else 'broken'}", source=source)
+        in_encoder = any(name.startswith(model.base_model_prefix + ".") for name in random)
+        raise ModelUnavailable("error.model.unreadable" if in_encoder else "error.model.no_head", source=source)
     model.eval().requires_grad_(False)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return LoadedModel(
-        source, head, model, tokenizer, parameters, parameters * 4 / 1e6, time.perf_counter() - started
-    )
+    return LoadedModel(source, head, model, tokenizer, parameters, parameters * 4 / 1e6, time.perf_counter() - started)

@@ -49,7 +49,7 @@ def apply_mask(scores: Floats, *, valid: int | None = None, causal: bool = False
     any library: nobody reads them.
 
     Raises:
-        InvalidInput: `scores` is not square, has another size than `LENGTHS` or no finite values, or `valid` is not in 0 … T.
+        InvalidInput: `scores` is not square, not finite, or outside `LENGTHS`, or `valid` is not in 0 … T.
 
     Source: book 2.3.3; Vaswani et al. 2017, section 3.2.3.
     """
@@ -68,7 +68,9 @@ def apply_mask(scores: Floats, *, valid: int | None = None, causal: bool = False
         allowed = allowed & (places[None, :] <= places[:, None])
     masked = np.where(allowed, scores, -np.inf)
     empty = ~allowed.any(axis=1)
-    return MaskedAttention(scores, np.array(allowed), masked, softmax_rows(masked), tuple(np.flatnonzero(empty).tolist()))
+    return MaskedAttention(
+        scores, np.array(allowed), masked, softmax_rows(masked), tuple(np.flatnonzero(empty).tolist())
+    )
 
 
 def softmax_rows(scores: Floats) -> Floats:

@@ -48,5 +48,7 @@ def encode_positions(positions: int = 50, width: int = 64, *, base: float = 10_0
         raise InvalidInput("error.positions.odd_width", width=width)
     speeds = base ** (-np.arange(0, width, 2) / width)  # (D / 2,)
     angles = np.arange(positions)[:, None] * speeds  # (K, D / 2)
-    matrix = np.stack((np.sin(angles), np.cos(angles)), axis=-1).reshape(positions, width)  # (K, D), sin and cos in turn
+    matrix = np.stack((np.sin(angles), np.cos(angles)), axis=-1).reshape(
+        positions, width
+    )  # (K, D), sin and cos in turn
     return PositionEncoding(positions, width, base, matrix, matrix @ matrix.T)

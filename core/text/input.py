@@ -5,12 +5,13 @@ from __future__ import annotations
 import unicodedata
 from types import MappingProxyType
 
-import regex
+import regex  # type: ignore[import-untyped]
 
 from core.errors import InvalidInput
 from core.text.types import Span
 
 ZERO_WIDTH_JOINER = "\u200d"
+_GRAPHEME = regex.compile(r"\X")
 
 # Signs for characters that would otherwise be seen as nothing, or as something else.
 _SIGNS = MappingProxyType(
@@ -46,8 +47,8 @@ def clean_text(text: str, *, limit: int, required: bool = False) -> str:
         required: whether a text without any visible character is refused too.
 
     Raises:
-        InvalidInput: ``error.text.too_long`` (length, limit), ``error.text.surrogate`` (count, position from 1; half of a
-            character, which no encoding can store), ``error.text.empty``.
+        InvalidInput: ``error.text.too_long`` (length, limit), ``error.text.surrogate`` (count, position from 1;
+            half of a character, which no encoding can store), ``error.text.empty``.
     """
     if len(text) > limit:
         raise InvalidInput("error.text.too_long", length=len(text), limit=limit)
@@ -75,7 +76,7 @@ def grapheme_spans(text: str) -> tuple[Span, ...]:
 
     Source: Unicode Standard Annex 29, extended grapheme clusters.
     """
-    return tuple(match.span() for match in regex.finditer(r"\X", text))
+    return tuple(match.span() for match in _GRAPHEME.finditer(text))
 
 
 def visible(text: str) -> str:

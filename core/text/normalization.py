@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from core.text.input import grapheme_spans, refuse_surrogates
 from core.text.types import Change, Normalization, Span
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -42,7 +43,7 @@ def _strip_controls(text: str) -> str:
     )
 
 
-RULES = MappingProxyType(
+RULES: Mapping[str, Callable[[str], str]] = MappingProxyType(
     {
         "nfkc": functools.partial(unicodedata.normalize, "NFKC"),
         "nfc": functools.partial(unicodedata.normalize, "NFC"),
@@ -113,9 +114,7 @@ def join(parts: Sequence[Normalization]) -> Normalization:
     shift = 0
     for part in parts:
         spans.extend((start + shift, end + shift) for start, end in part.spans)
-        changes.extend(
-            Change(c.start + shift, c.end + shift, c.before, c.after, c.rule, c.kind) for c in part.changes
-        )
+        changes.extend(Change(c.start + shift, c.end + shift, c.before, c.after, c.rule, c.kind) for c in part.changes)
         shift += len(part.original)
     return Normalization(
         "".join(part.original for part in parts), "".join(part.text for part in parts), tuple(spans), tuple(changes)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from core.text.input import visible
 from core.text.types import Family
 
+_KEPT = 1 << 16  # pieces read before; a visitor types the same ones again and again
 _FALLBACK = re.compile(r"<0x([0-9A-F]{2})>")
 
 
@@ -26,6 +27,7 @@ def byte_letters() -> Mapping[str, int]:
     return MappingProxyType(letters)
 
 
+@functools.lru_cache(maxsize=_KEPT)
 def piece_bytes(piece: str, family: Family) -> tuple[int, ...]:
     """The UTF-8 bytes a piece stands for, where it is written in bytes; empty where it is written in characters."""
     if family == "byte-bpe":
@@ -42,6 +44,7 @@ def plain_piece(piece: str, family: Family, *, continues: bool) -> str:
     return piece.replace("▁", " ") if family in ("unigram", "bpe") else piece
 
 
+@functools.lru_cache(maxsize=_KEPT)
 def readable_piece(piece: str, family: Family, *, continues: bool) -> str:
     """A piece for the eye: ``##`` dropped, ``▁`` kept, bytes decoded where they make characters, never a new U+FFFD."""
     data = piece_bytes(piece, family)

@@ -70,9 +70,7 @@ def segment(text: str) -> tuple[Word, ...]:
 
 def move(word: Word, distance: int) -> Word:
     """The same word, further along in a text."""
-    return Word(
-        word.surface, word.start + distance, word.end + distance, word.pos, word.reading, word.base, word.known
-    )
+    return Word(word.surface, word.start + distance, word.end + distance, word.pos, word.reading, word.base, word.known)
 
 
 def _words(nodes: Sequence[Any]) -> Iterator[Word]:
@@ -89,7 +87,12 @@ def _words(nodes: Sequence[Any]) -> Iterator[Word]:
         else:
             pos, base, reading = feature[:4], "", ""
         yield Word(
-            surface, start, place, tuple(level for level in pos if level not in ("*", "")), _told(reading), _told(base),
+            surface,
+            start,
+            place,
+            tuple(level for level in pos if level not in ("*", "")),
+            _told(reading),
+            _told(base),
             not node.is_unk,
         )
 

@@ -15,7 +15,6 @@ from itertools import pairwise
 from typing import Literal
 
 from core.errors import InvalidInput
-from core.text.input import grapheme_spans
 from core.text.lattice import find_best
 from core.text.segmentation import segment
 
@@ -206,7 +205,9 @@ def train_wordpiece(words: Words, *, merges: int = 200) -> TrainingTrace:
 
     Source: book 3.6.2; Schuster and Nakajima 2012.
     """
-    return _train_merges("wordpiece", words, merges, _start_wordpiece, lambda count, left, right: count / (left * right))
+    return _train_merges(
+        "wordpiece", words, merges, _start_wordpiece, lambda count, left, right: count / (left * right)
+    )
 
 
 def _train_merges(
@@ -231,7 +232,9 @@ def _train_merges(
                 singles[piece] += count
             for pair in pairwise(pieces):
                 pairs[pair] += count
-        rows = (Candidate(pair, count, rank(count, singles[pair[0]], singles[pair[1]])) for pair, count in pairs.items())
+        rows = (
+            Candidate(pair, count, rank(count, *(singles[piece] for piece in pair))) for pair, count in pairs.items()
+        )
         # nlargest keeps the order of equals, so the pair that occurs first wins.
         table = tuple(heapq.nlargest(_SHOWN, rows, key=lambda row: row.score))
         if not table:
@@ -247,9 +250,7 @@ def _train_merges(
                 changed.append((index, joined))
         known.add(piece)
         steps.append(
-            TrainingStep(
-                (left, right), piece, table[0].count, table[0].score, table, len(known), tuple(changed)
-            )
+            TrainingStep((left, right), piece, table[0].count, table[0].score, table, len(known), tuple(changed))
         )
     return TrainingTrace(
         algorithm, words, first, initial, tuple(steps), finished or all(len(pieces) < 2 for pieces in current)
@@ -329,15 +330,23 @@ def train_unigram(words: Words, *, size: int = 100, seeds: int = 1_000) -> Train
         current = after
         steps.append(
             TrainingStep(
-                None, "", len(removed), rows[0].score, rows[:_SHOWN], len(scores), changed, loss / length,
-                tuple(row.pieces[0] for row in rows[:surplus]), tuple(scores.items()),
-            )  # fmt: skip
+                None,
+                "",
+                len(removed),
+                rows[0].score,
+                rows[:_SHOWN],
+                len(scores),
+                changed,
+                loss / length,
+                tuple(row.pieces[0] for row in rows[:surplus]),
+                tuple(scores.items()),
+            )
         )
     return TrainingTrace("unigram", words, tuple(start), initial, tuple(steps), True)
 
 
 def _unigram_scores(trace: TrainingTrace, step: int) -> Mapping[str, float]:
-    if 0 < step and trace.steps:
+    if step > 0 and trace.steps:
         return dict(trace.steps[min(step, len(trace.steps)) - 1].scores)
     start = _seed_pieces(trace.words, trace.start, len(trace.start), frozenset(trace.start))
     total = sum(start.values())
@@ -347,7 +356,7 @@ def _unigram_scores(trace: TrainingTrace, step: int) -> Mapping[str, float]:
 def _seed_pieces(
     words: Words, characters: Sequence[str], most: int, only: frozenset[str] | None = None
 ) -> dict[str, int]:
-    """Characters and the substrings that save most (length x count), with their counts; or exactly those of ``only``."""
+    """Characters and the substrings that save most (length x count), with counts; or exactly those of ``only``."""
     counts: Counter[str] = Counter()
     for word, count in words:
         for start in range(len(word)):
@@ -364,40 +373,32 @@ def _expect(words: Words, scores: Mapping[str, float]) -> tuple[dict[str, float]
     """E step: expected uses of each piece over all segmentations (forward-backward), and -ln P of the corpus."""
     expected: defaultdict[str, float] = defaultdict(float)
     loss = 0.0
-    weights = {piece: math.exp(score) for piece, score in scores.items()}
     for word, count in words:
         size = len(word)
         edges = [
-            (start, end, weights[word[start:end]])
+            (start, end, piece, scores[piece])
             for start in range(size)
             for end in range(start + 1, min(size, start + _LONGEST_PIECE) + 1)
-            if word[start:end] in weights
-        ]  # in the order of their starts
-        # Scaling by the best way to each place keeps long lines within what a float can hold.
-        forward, scale = [1.0] + [0.0] * size, [0.0] * (size + 1)
-        by_end: list[list[tuple[int, float]]] = [[] for _ in range(size + 1)]
-        for start, end, weight in edges:
-            by_end[end].append((start, weight))
-        for end in range(1, size + 1):
-            high = max(scale[start] + math.log(weight) for start, weight in by_end[end])
-            forward[end] = sum(forward[start] * weight * math.exp(scale[start] - high) for start, weight in by_end[end])
-            scale[end] = high + math.log(forward[end])
-            forward[end] = 1.0
-        # scale[end] is now ln of the summed probability of all ways to `end`.
-        backward = [-math.inf] * size + [0.0]
-        for start, end, weight in reversed(edges):
-            backward[start] = _log_add(backward[start], math.log(weight) + backward[end])
-        for start, end, weight in edges:
-            expected[word[start:end]] += count * math.exp(scale[start] + math.log(weight) + backward[end] - scale[size])
-        loss -= count * scale[size]
+            if (piece := word[start:end]) in scores
+        ]  # in the order of their starts, so every place is complete before anything leaves it
+        # Natural logs throughout: a long line's probability is smaller than any float.
+        before = [0.0] + [-math.inf] * size
+        for start, end, _, score in edges:
+            before[end] = _log_add(before[end], before[start] + score)
+        after = [-math.inf] * size + [0.0]
+        for start, end, _, score in reversed(edges):
+            after[start] = _log_add(after[start], score + after[end])
+        for start, end, piece, score in edges:
+            expected[piece] += count * math.exp(before[start] + score + after[end] - before[size])
+        loss -= count * before[size]
     return dict(expected), loss
 
 
 def _log_add(first: float, second: float) -> float:
-    if first == -math.inf:
-        return second
-    high, low = max(first, second), min(first, second)
-    return high + math.log1p(math.exp(low - high))
+    """ln(e^first + e^second)."""
+    if first < second:
+        first, second = second, first
+    return first + math.log1p(math.exp(second - first)) if second > -math.inf else first
 
 
 def _maximise(expected: Mapping[str, float], scores: Mapping[str, float]) -> dict[str, float]:
@@ -411,9 +412,7 @@ def _normalise(scores: Mapping[str, float]) -> dict[str, float]:
     return {piece: score - math.log(total) for piece, score in scores.items()}
 
 
-def _rank_by_loss(
-    words: Words, scores: Mapping[str, float], expected: Mapping[str, float]
-) -> tuple[Candidate, ...]:
+def _rank_by_loss(words: Words, scores: Mapping[str, float], expected: Mapping[str, float]) -> tuple[Candidate, ...]:
     """Removable pieces, least missed first: expected uses x what the best other way to write the piece costs more."""
     rows: list[Candidate] = []
     for piece, score in scores.items():

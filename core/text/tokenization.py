@@ -6,7 +6,8 @@ import functools
 import json
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from core.text.input import refuse_surrogates
@@ -117,10 +118,11 @@ def _analyse_japanese(text: str, tokenizer: SubwordTokenizer) -> _Analysis:
             analysis = _analyse_segment(part, tokenizer)
             parts.append(analysis.normalization)
             drafts.extend(
-                replace(
-                    draft,
-                    span=(draft.span[0] + start, draft.span[1] + start),
-                    word=None if draft.word is None else draft.word + len(words),
+                _Draft(
+                    draft.id,
+                    (draft.span[0] + start, draft.span[1] + start),
+                    draft.continues,
+                    None if draft.word is None else draft.word + len(words),
                 )
                 for draft in analysis.drafts
             )
@@ -155,11 +157,11 @@ def _analyse_segment(text: str, tokenizer: SubwordTokenizer) -> _Analysis:
         shift += len(parts[-1].text)
         reached = word.end
     parts.append(keep(normalization.text[reached:]))
-    lowered = join(parts)
+    whole = compose(normalization, join(parts)) if cutter.do_lower_case else normalization
     return _Analysis(
-        whole := compose(normalization, lowered),
+        whole,
         tuple(_place(word, normalization) for word in words),
-        tuple(replace(draft, span=whole.span(*draft.span)) for draft in drafts),
+        tuple(_Draft(draft.id, whole.span(*draft.span), draft.continues, draft.word) for draft in drafts),
     )
 
 
@@ -169,7 +171,7 @@ _LOWER = Rule("lower", str.lower)
 
 def _place(word: Word, normalization: Normalization) -> Word:
     start, end = normalization.span(word.start, word.end)
-    return replace(word, start=start, end=end)
+    return Word(word.surface, start, end, word.pos, word.reading, word.base, word.known)
 
 
 def _cut_word(word: str, tokenizer: SubwordTokenizer) -> Iterator[tuple[str, Span, bool]]:
@@ -200,12 +202,14 @@ def _cut_word(word: str, tokenizer: SubwordTokenizer) -> Iterator[tuple[str, Spa
 
 def _tokenize_fast(texts: Sequence[str], tokenizer: SubwordTokenizer) -> Tokenization:
     encoding = tokenizer.fast.encode(*texts)
+    # Every look at one of these copies the whole list out of Rust.
+    ids, offsets, word_ids, owners = encoding.ids, encoding.offsets, encoding.word_ids, encoding.sequence_ids
     analyses: list[_Analysis] = []
     for sequence, text in enumerate(texts):
-        indices = [index for index, owner in enumerate(encoding.sequence_ids) if owner == sequence]
-        numbers = [encoding.ids[index] for index in indices]
-        spans = [encoding.offsets[index] for index in indices]
-        words = [encoding.word_ids[index] for index in indices]
+        indices = [index for index, owner in enumerate(owners) if owner == sequence]
+        numbers = [ids[index] for index in indices]
+        spans = [offsets[index] for index in indices]
+        words = [word_ids[index] for index in indices]
         normalization = _normalize_fast(text, tokenizer, numbers, spans)
         spans = _mend_spans(numbers, spans, normalization, tokenizer)
         drafts = tuple(
@@ -216,16 +220,17 @@ def _tokenize_fast(texts: Sequence[str], tokenizer: SubwordTokenizer) -> Tokeniz
     content = [iter(analysis.drafts) for analysis in analyses]
     places = [
         (owner, next(content[owner])) if owner is not None else (None, _Draft(number, (0, 0), False, None))
-        for number, owner in zip(encoding.ids, encoding.sequence_ids, strict=True)
+        for number, owner in zip(ids, owners, strict=True)
     ]
     return _finish(tokenizer, analyses, places, encoding.type_ids)
 
 
-def _continues(
-    tokenizer: SubwordTokenizer, numbers: Sequence[int], words: Sequence[int | None], rank: int
-) -> bool:
-    return rank > 0 and words[rank] is not None and words[rank] == words[rank - 1] and numbers[rank] not in (
-        tokenizer.special_ids
+def _continues(tokenizer: SubwordTokenizer, numbers: Sequence[int], words: Sequence[int | None], rank: int) -> bool:
+    return (
+        rank > 0
+        and words[rank] is not None
+        and words[rank] == words[rank - 1]
+        and numbers[rank] not in (tokenizer.special_ids)
     )
 
 
@@ -299,14 +304,14 @@ def _mend_spans(
         # The ▁ put before a word claims the word's first letter.
         if tokenizer.pieces[numbers[rank]] == "▁" and mended[rank + 1][0] < end:
             mended[rank] = (start, start)
-    unit_ends = {
-        place: end for start, end in normalization.spans if end - start > 1 for place in range(start, end)
-    }
+    unit_ends = {place: end for start, end in normalization.spans if end - start > 1 for place in range(start, end)}
     reached = 0
     for rank, (start, end) in enumerate(mended):
         if end > start and unit_ends.get(end - 1, end) > end:
-            # The library leaves out the marks that composition swallowed (か with a combining ゛): they belong here too.
-            following = next((first for first, _ in mended[rank + 1 :] if first >= end), len(normalization.original))
+            # The library leaves out the marks that composition swallowed (か with a combining ゛).
+            following = next(
+                (first for first, _ in islice(mended, rank + 1, None) if first >= end), len(normalization.original)
+            )
             end = min(unit_ends[end - 1], following)
         reached = max(reached, start)
         mended[rank] = (reached, max(reached, end))

@@ -15,8 +15,15 @@ from core.errors import ModelUnavailable
 from core.text.types import Family
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
-_TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model", "sentencepiece.model",
-                    "sentencepiece.bpe.model")  # fmt: skip
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "spiece.model",
+    "tokenizer.model",
+    "sentencepiece.model",
+    "sentencepiece.bpe.model",
+)
 _KEPT = 8  # a tokenizer with a large vocabulary takes some 100 MB
 
 
@@ -76,8 +83,8 @@ def load_tokenizer(source: str, *, allow_download: bool = False) -> SubwordToken
     Raises:
         ModelUnavailable: ``error.model.unknown`` (no such folder or repository), ``.offline`` (not cached and not
             reachable or not allowed), ``.no_tokenizer`` (the folder holds none), ``.remote_code`` (it would run code of
-            its author), ``.gated`` (needs an account), ``.unreadable`` (broken files), ``.unsupported_tokenizer`` (a kind
-            that cannot say which characters its tokens cover); each with ``source``.
+            its author), ``.gated`` (needs an account), ``.unreadable`` (broken files), ``.unsupported_tokenizer``
+            (a kind that cannot say which characters its tokens cover); each with ``source``.
     """
     folder = Path(source).expanduser()
     if source.strip() and folder.is_dir():
@@ -89,9 +96,7 @@ def load_tokenizer(source: str, *, allow_download: bool = False) -> SubwordToken
 
 
 @functools.lru_cache(maxsize=_KEPT)
-def _load(
-    location: str, source: str, allow_download: bool, stamps: tuple[tuple[str, int], ...]
-) -> SubwordTokenizer:
+def _load(location: str, source: str, allow_download: bool, stamps: tuple[tuple[str, int], ...]) -> SubwordTokenizer:
     """Load once per location and state of its files (``stamps``: names and times; empty for the Hub)."""
     if stamps or Path(location).is_dir():
         _check_folder(Path(location), source)
@@ -116,12 +121,17 @@ def _check_folder(folder: Path, source: str) -> None:
 
 
 def _from_pretrained(location: str, source: str, allow_download: bool) -> Any:
-    from huggingface_hub.errors import GatedRepoError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
     from transformers import AutoTokenizer
 
     try:
         return AutoTokenizer.from_pretrained(location, trust_remote_code=False, local_files_only=not allow_download)
-    except Exception as error:  # noqa: BLE001 - broken files raise anything from KeyError to a panic of the Rust side
+    except Exception as error:  # broken files raise anything
         causes = tuple(_causes(error))
         if "trust_remote_code" in str(error):
             key = "error.model.remote_code"
@@ -132,8 +142,6 @@ def _from_pretrained(location: str, source: str, allow_download: bool) -> Any:
         elif Path(location).is_dir():
             key = "error.model.unreadable"
         elif any(isinstance(cause, LocalEntryNotFoundError | ConnectionError | TimeoutError) for cause in causes):
-            key = "error.model.offline"
-        elif not allow_download and isinstance(error, OSError):
             key = "error.model.offline"
         else:
             key = "error.model.no_tokenizer"
@@ -180,7 +188,7 @@ def _family(state: dict[str, Any]) -> Family:
 
 
 def _japanese_family(model: Any, source: str) -> Family:
-    """MeCab first, then WordPiece or characters; other Python tokenizers cannot tell which characters a token covers."""
+    """MeCab first, then WordPiece or characters; other Python tokenizers cannot tell what a token covers."""
     if type(model).__name__ == "BertJapaneseTokenizer" and model.do_word_tokenize and model.do_subword_tokenize:
         cut = (model.word_tokenizer_type, model.subword_tokenizer_type)
         if cut == ("mecab", "wordpiece"):

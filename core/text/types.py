@@ -1,4 +1,4 @@
-"""What the text room hands out: frozen values whose offsets are code points into the visitor's own text, end-exclusive."""
+"""What the text room hands out: frozen values with offsets in code points of the visitor's own text, end-exclusive."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Change:
     """One difference that one normalisation rule makes, at ``[start, end)`` of the original text.
 
     ``before`` and ``after`` are the text on either side of this rule (several rules may act on the same place one after
-    the other); ``kind`` says why, e.g. ``wide``, ``narrow``, ``square``, ``compose``, ``lower``, ``accent``, ``control``.
+    the other); ``kind`` says why: ``wide``, ``narrow``, ``square``, ``compose``, ``lower``, ``accent``, ``remove``, …
     """
 
     start: int
@@ -50,7 +50,7 @@ class Normalization:
 class Word:
     """A MeCab word: ``surface`` as MeCab saw it, its span in the original text, and what the dictionary says of it.
 
-    ``pos`` holds the levels of the part of speech that are filled (``("名詞", "普通名詞", "一般")``); ``reading`` (katakana)
+    ``pos`` holds the levels of the part of speech that are filled (``名詞``, ``普通名詞``); ``reading`` (katakana)
     and ``base`` (dictionary form) are empty for words that the dictionary does not know.
     """
 
@@ -68,7 +68,7 @@ class Token:
     """One token of a text.
 
     ``piece`` is the string in the vocabulary, ``surface`` the same made readable (no U+FFFD: bytes that are only a part
-    of a character read ``⟨E9⟩``). ``[start, end)`` are the characters it touches in the text number ``sequence`` (0 or 1;
+    of a character read ``⟨E9⟩``). ``[start, end)`` are the characters it touches in text number ``sequence`` (0 or 1;
     None for a special token that the tokenizer added, whose span is empty). ``segment`` is the segment id the model
     gets. ``word`` counts words within its text. Tokens that share a character have the same ``group``.
     """
@@ -191,7 +191,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The tokens (indices into the tokenization) that fill the columns ``[first, last)`` of an alignment; none in a gap."""
+    """The tokens (indices into the tokenization) that fill columns ``[first, last)`` of an alignment; none in a gap."""
 
     first: int
     last: int
@@ -209,7 +209,7 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True)
 class Segmentation:
-    """One way to cut a text by a Unigram vocabulary: log probability (natural), and its share of all ways, in [0, 1]."""
+    """One way to cut a text by a Unigram vocabulary: natural log probability, and its share of all ways, in [0, 1]."""
 
     pieces: tuple[str, ...]
     score: float

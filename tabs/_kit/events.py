@@ -71,7 +71,7 @@ def admit(query: queries.Query, limits: Limits) -> None:
     for name in queries.names(type(query)):
         bounds, value = queries.bounds(type(query), name), getattr(query, name)
         if bounds.kind == "text" and len(value) > (limit := min(bounds.limit, limits.text_characters)):
-            raise InvalidInput("error.text.too_long", characters=len(value), limit=limit)
+            raise InvalidInput("error.text.too_long", length=len(value), limit=limit)
         if bounds.free:
             for model in value if isinstance(value, tuple) else (value,):
                 presets.permit(model, (*presets.MODELS, *presets.TOKENIZERS), limits)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from core.models.masks import apply_mask, score_matrix
 def test_a_hand_worked_causal_mask() -> None:
     scores = np.log(np.array([[1.0, 5.0, 5.0], [1.0, 3.0, 5.0], [2.0, 2.0, 4.0]]))
     result = apply_mask(scores, causal=True)
-    np.testing.assert_allclose(result.weights, [[1, 0, 0], [0.25, 0.75, 0], [0.25, 0.25, 0.5]])
+    np.testing.assert_allclose(result.weights, np.array([[1, 0, 0], [0.25, 0.75, 0], [0.25, 0.25, 0.5]]))
     assert np.isneginf(result.masked[0, 1:]).all()
 
 
@@ -30,7 +31,9 @@ def test_a_row_that_may_look_nowhere_stays_zero_and_is_named() -> None:
 
 
 @given(st.integers(1, 32), st.data(), st.booleans(), st.integers(0, 2**32))
-def test_rows_sum_to_one_and_masked_places_get_nothing(length: int, data: st.DataObject, causal: bool, seed: int) -> None:
+def test_rows_sum_to_one_and_masked_places_get_nothing(
+    length: int, data: st.DataObject, causal: bool, seed: int
+) -> None:
     valid = data.draw(st.integers(1, length))
     result = apply_mask(score_matrix(length, seed=seed) * 200, valid=valid, causal=causal)
     np.testing.assert_allclose(result.weights.sum(axis=1), 1)
@@ -51,7 +54,7 @@ def test_the_same_seed_draws_the_same_scores() -> None:
         (np.array([[np.nan]]), None, "error.masks.number"),
     ],
 )
-def test_what_it_refuses(scores: np.ndarray, valid: int | None, key: str) -> None:
+def test_what_it_refuses(scores: npt.NDArray[np.float64], valid: int | None, key: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         apply_mask(scores, valid=valid)
     assert refusal.value.key == key

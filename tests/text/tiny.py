@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 from core.text.segmentation import segment
@@ -43,7 +45,7 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 @functools.cache
 def tiny(family: str) -> SubwordTokenizer:
-    """A loaded tokenizer by name: mecab, mecab-lower, mecab-character, wordpiece, byte-bpe, unigram, fallback, t5, llama."""
+    """A loaded tokenizer, by a name that `folder` knows."""
     return load_tokenizer(str(folder(family)))
 
 
@@ -51,7 +53,7 @@ def tiny(family: str) -> SubwordTokenizer:
 def folder(family: str) -> Path:
     """The folder it lies in, removed by the operating system's own clean-up of temporary files."""
     place = Path(tempfile.mkdtemp(prefix=f"tiny-{family}-"))
-    build = {
+    builders: dict[str, Callable[[Path], None]] = {
         "mecab": _build_mecab,
         "mecab-lower": functools.partial(_build_mecab, do_lower_case=True),
         "mecab-character": functools.partial(_build_mecab, subword_tokenizer_type="character"),
@@ -61,8 +63,8 @@ def folder(family: str) -> Path:
         "fallback": functools.partial(_build_unigram, fallback=True),
         "t5": functools.partial(_build_sentencepiece, kind="unigram"),
         "llama": functools.partial(_build_sentencepiece, kind="bpe"),
-    }[family]
-    build(place)
+    }
+    builders[family](place)
     return place
 
 
@@ -83,7 +85,7 @@ def _build_mecab(place: Path, **options: Any) -> None:
 def _build_wordpiece(place: Path) -> None:
     from transformers import BertTokenizer
 
-    pieces = dict.fromkeys([*_wordpieces(), *"abcdefghijklmnopqrstuvwxyz", *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz")])
+    pieces = dict.fromkeys([*_wordpieces(), *ascii_lowercase, *(f"##{letter}" for letter in ascii_lowercase)])
     BertTokenizer({piece: number for number, piece in enumerate(pieces)}, do_lower_case=True).save_pretrained(place)
 
 
@@ -102,7 +104,7 @@ def _build_byte_bpe(place: Path) -> None:
         show_progress=False,
     )
     tokenizer.train_from_iterator(SENTENCES * 3, trainer)
-    template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
+    template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token="<|endoftext|>", unk_token="<|endoftext|>", chat_template=template
     ).save_pretrained(place)
@@ -137,6 +139,7 @@ def _build_sentencepiece(place: Path, *, kind: str) -> None:
     import sentencepiece
 
     model = io.BytesIO()
+    numbers: dict[str, Any] = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1} if kind == "unigram" else {}
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(SENTENCES * 3),
         model_writer=model,
@@ -145,7 +148,7 @@ def _build_sentencepiece(place: Path, *, kind: str) -> None:
         byte_fallback=kind == "bpe",
         hard_vocab_limit=False,
         minloglevel=2,
-        **({"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1} if kind == "unigram" else {}),
+        **numbers,
     )
     name, family = ("spiece.model", "t5") if kind == "unigram" else ("tokenizer.model", "llama")
     (place / name).write_bytes(model.getvalue())

@@ -1,0 +1,184 @@
+"""What the attention room shows is what the model computed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import InvalidInput
+from core.i18n import LOCALES, words
+from tabs.attention import ablation, attribution, comparison, filling, input_layers, masking, overview, steps
+
+TEXT = "猫は魚を食べた。"
+
+
+@pytest.mark.parametrize("special", [False, True])
+@pytest.mark.parametrize("merged", [False, True])
+@pytest.mark.parametrize("pair", ["", "犬が好きです。"])
+def test_rows_that_are_shown_sum_to_one(folder: Path, special: bool, merged: bool, pair: str) -> None:
+    result = overview.explore(
+        overview.Query(text=TEXT, pair=pair, model=str(folder), special=special, words=merged, layer=2)
+    )
+    np.testing.assert_allclose(result.weights.sum(axis=1), 1, atol=1e-5)
+    assert (result.kept is None) == special
+
+
+def test_what_is_hidden_and_what_is_kept_make_the_whole_row(folder: Path) -> None:
+    whole = overview.explore(overview.Query(text=TEXT, model=str(folder), special=True))
+    hidden = overview.explore(overview.Query(text=TEXT, model=str(folder)))
+    special = [unit.special for unit in whole.units]
+    content = [not mark for mark in special]
+    assert hidden.kept is not None
+    np.testing.assert_allclose(hidden.kept, 1 - whole.weights[content][:, special].sum(axis=1), atol=1e-5)
+    np.testing.assert_allclose(hidden.weights * hidden.kept[:, None], whole.weights[content][:, content], atol=1e-5)
+    assert hidden.special_share == whole.special_share
+
+
+def test_the_share_that_was_left_is_told(folder: Path) -> None:
+    result = overview.explore(overview.Query(text=TEXT, model=str(folder), focus=2))
+    assert result.kept is not None
+    for locale in LOCALES:
+        drawn = "".join(overview.show(result, locale))
+        assert f"{result.kept[2]:.0%}" in drawn
+        assert words(locale)["attention.common.caveat"] in drawn
+        assert 'data-goto="attribution"' in drawn
+
+
+def test_a_direction_keeps_rows_of_one_sentence_and_columns_of_the_other(folder: Path) -> None:
+    result = overview.explore(overview.Query(text=TEXT, pair="犬が好きです。", model=str(folder), direction="1-2"))
+    assert {result.units[n].sequence for n in result.rows} == {0}
+    assert {result.units[n].sequence for n in result.columns} == {1}
+
+
+def test_a_head_the_model_lacks_becomes_its_last(folder: Path) -> None:
+    result = overview.explore(overview.Query(text=TEXT, model=str(folder), layer=60, head=60, focus=500))
+    assert (result.layer, result.head, result.focus) == (3, 4, len(result.units) - 1)
+
+
+def test_a_long_text_is_seen_through_a_window(folder: Path) -> None:
+    result = overview.explore(overview.Query(text=TEXT * 30, model=str(folder)))
+    assert result.window.truncated
+    drawn = "".join(overview.show(result, "en"))
+    assert f"of {result.window.total}" in drawn
+    assert f"&quot;first&quot;:{result.window.last}" in drawn
+    later = overview.explore(overview.Query(text=TEXT * 30, model=str(folder), first=result.window.last))
+    assert later.window.first == result.window.last
+
+
+def test_a_row_follows_from_its_own_numbers(folder: Path) -> None:
+    result = steps.explore(steps.Query(text=TEXT, model=str(folder), layer=2, head=3, focus=2))
+    detail = result.detail
+    np.testing.assert_allclose(result.weights, detail.weights, atol=1e-5)
+    np.testing.assert_allclose(result.output, detail.output, atol=1e-5)
+    np.testing.assert_allclose(result.scores * np.sqrt(len(detail.query)), detail.keys @ detail.query, rtol=1e-4)
+
+
+def test_the_causal_switch_hides_what_comes_later(folder: Path) -> None:
+    result = steps.explore(steps.Query(text=TEXT, model=str(folder), focus=3, causal=True, divide=False))
+    assert not result.weights[4:].any()
+    assert result.weights.sum() == pytest.approx(1)
+    assert "−∞" in "".join(steps.show(result, "ja"))
+
+
+def test_two_equal_sentences_do_not_differ(folder: Path) -> None:
+    result = comparison.explore(comparison.Query(text=TEXT, other=TEXT, model=str(folder)))
+    assert not result.difference.weights.any()
+    assert result.touched is None
+    changed = comparison.explore(comparison.Query(text="彼は猫が好きです。", other="彼女は猫が好きです。", model=str(folder)))
+    assert "彼/彼女" in comparison.show(changed, "ja")[1]
+    assert changed.touched is not None
+
+
+def test_two_sentences_with_nothing_in_common_are_explained(folder: Path) -> None:
+    result = comparison.explore(comparison.Query(text="猫", other="私は犬が好きです。", model=str(folder)))
+    if not result.difference.pairs:
+        assert words("ja")["attention-compare.nothing"] in comparison.show(result, "ja")[0]
+
+
+def test_without_an_intervention_nothing_moves(folder: Path) -> None:
+    still = ablation.explore(ablation.Query(text=TEXT, model=str(folder), position=3, hidden="", heads=""))
+    assert still.ablation.change == pytest.approx(0, abs=1e-6)
+    moved = ablation.explore(ablation.Query(text=TEXT, model=str(folder), position=3, hidden="1", heads="1-1 2-4 99-1"))
+    assert moved.ablation.hidden == (1,)
+    assert moved.ablation.heads == ((0, 0), (1, 3))
+    assert moved.ablation.log_change != 0
+
+
+def test_one_head_alone_is_what_the_grid_says(folder: Path) -> None:
+    result = ablation.explore(ablation.Query(text=TEXT, model=str(folder), position=3, hidden="", heads="2-4"))
+    assert result.importance is not None
+    assert result.ablation.log_change == pytest.approx(float(result.importance.grid[1, 3]), abs=1e-4)
+
+
+def test_contributions_add_up_to_the_rise(folder: Path) -> None:
+    result = attribution.explore(attribution.Query(text=TEXT, model=str(folder), position=3, steps=128))
+    found = result.attribution
+    assert found.scores.sum() == pytest.approx(found.log_probability - found.baseline_log_probability, abs=0.1)
+    assert result.attention.sum() == pytest.approx(1, abs=1e-5)
+    assert found.position not in result.others
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [([1, 2, 3], [10, 20, 90], 1), ([1, 2, 3], [3, 2, 1], -1), ([1, 2], [1, 2], None), ([1, 1, 1], [1, 2, 3], None)],
+)
+def test_rank_correlation(first: list[float], second: list[float], expected: float | None) -> None:
+    found = attribution.rank_correlation(np.array(first), np.array(second))
+    assert found == (expected if expected is None else pytest.approx(expected))
+
+
+def test_a_pair_carries_both_segment_ids(folder: Path) -> None:
+    result = input_layers.explore(input_layers.Query(text=TEXT, pair="犬が好きです。", model=str(folder)))
+    assert set(result.segment_ids) == {0, 1}
+    assert result.segment_ids[-1] == 1
+    alone = input_layers.explore(input_layers.Query(text=TEXT, pair=" ", model=str(folder)))
+    assert set(alone.segment_ids) == {0}
+
+
+def test_a_click_on_a_bar_fills_the_blank(folder: Path) -> None:
+    asked = filling.explore(filling.Query(text="猫は[MASK]を食べた。", model=str(folder), count=3))
+    mask = asked.filling.masks[0]
+    assert mask.original is None
+    best = mask.candidates[0]
+    picks = re.findall(r'data-pick="([^"]*)"', filling.show(asked, "ja")[1])
+    assert len(picks) == 3
+    assert best.sentence in picks[0]
+    filled = filling.explore(filling.Query(text=best.sentence, model=str(folder), position=mask.position))
+    original = filled.filling.masks[0].original
+    assert original is not None
+
+
+def test_the_token_that_stood_there_is_ranked(folder: Path) -> None:
+    result = filling.explore(filling.Query(text=TEXT, model=str(folder), position=3, count=1))
+    mask = result.filling.masks[0]
+    assert mask.original is not None
+    assert mask.original.token == "魚"
+    assert f"{mask.original.probability:.1%}" in "".join(filling.show(result, "ja"))
+
+
+def test_a_clicked_special_token_becomes_its_neighbour(folder: Path) -> None:
+    for position in (0, 511):
+        result = filling.explore(filling.Query(text=TEXT, model=str(folder), position=position))
+        assert not result.filling.units[result.filling.masks[0].position].special
+
+
+def test_a_row_without_anything_to_see_is_explained() -> None:
+    result = masking.explore(masking.Query(valid=0))
+    assert result.masked.empty_rows == tuple(range(6))
+    for locale in LOCALES:
+        assert "nan" in masking.show(result, locale)[0]
+    assert "−∞" in masking.show(result, "en")[0]
+
+
+def test_more_valid_tokens_than_there_are_mean_no_padding() -> None:
+    result = masking.explore(masking.Query(length=3, valid=12))
+    np.testing.assert_allclose(result.masked.weights, result.plain)
+
+
+def test_input_longer_than_the_model_is_refused_where_no_window_helps(folder: Path) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        filling.explore(filling.Query(text=TEXT * 30, model=str(folder)))
+    assert refusal.value.key == "error.model.too_many_tokens"

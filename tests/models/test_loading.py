@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.errors import ModelUnavailable
+from core.models import loading
+from core.models.loading import LoadedModel, ModelCache, load_model
+
+Edit = Callable[[Path], object]
+
+
+def test_a_model_is_shared_read_only_and_in_full_precision(folder: Path, tiny: LoadedModel) -> None:
+    assert load_model(str(folder)) is tiny
+    assert not tiny.model.training
+    assert {(p.dtype, p.requires_grad) for p in tiny.model.parameters()} == {(torch.float32, False)}
+    assert tiny.parameters == sum(p.numel() for p in tiny.model.parameters())
+    assert tiny.megabytes == pytest.approx(tiny.parameters * 4e-6)
+    assert (tiny.layers, tiny.heads, tiny.positions) == (3, 4, 64)
+    assert torch.get_num_threads() == 1
+
+
+def test_new_weights_in_the_same_folder_are_loaded_anew(folder: Path, tmp_path: Path) -> None:
+    place = Path(shutil.copytree(folder, tmp_path / "model"))
+    first = load_model(str(place))
+    (place / "model.safetensors").touch()
+    assert load_model(str(place)) is not first
+
+
+def _edit_config(**changes: object) -> Edit:
+    def edit(place: Path) -> None:
+        config = json.loads((place / "config.json").read_text())
+        (place / "config.json").write_text(json.dumps(config | changes))
+
+    return edit
+
+
+def _to_pickle(place: Path) -> None:
+    from safetensors.torch import load_file
+
+    torch.save(load_file(place / "model.safetensors"), place / "pytorch_model.bin")
+    (place / "model.safetensors").unlink()
+
+
+@pytest.mark.parametrize(
+    ("edit", "key"),
+    [
+        (lambda place: (place / "config.json").unlink(), "error.model.not_a_model"),
+        (lambda place: (place / "config.json").write_text("{"), "error.model.not_a_model"),
+        (lambda place: (place / "config.json").write_text("[]"), "error.model.not_a_model"),
+        (lambda place: (place / "adapter_config.json").write_text("{}"), "error.model.not_a_model"),
+        (lambda place: (place / "model.safetensors").unlink(), "error.model.no_weights"),
+        (lambda place: (place / "model.safetensors").write_bytes(b"torn"), "error.model.unreadable"),
+        (_to_pickle, "error.model.pickle"),
+        (_edit_config(transformers_weights="adapter_model.bin"), "error.model.pickle"),
+        (_edit_config(auto_map={"AutoModel": "code.Model"}), "error.model.remote_code"),
+        (_edit_config(model_type="no-such-kind"), "error.model.unsupported"),
+        (_edit_config(is_encoder_decoder=True), "error.model.unsupported"),
+        (_edit_config(model_type="gpt2"), "error.model.no_head"),
+        (_edit_config(hidden_size=48), "error.model.unreadable"),
+    ],
+)
+def test_what_a_folder_is_turned_away_for(folder: Path, tmp_path: Path, edit: Edit, key: str) -> None:
+    place = Path(shutil.copytree(folder, tmp_path / "model"))
+    edit(place)
+    with pytest.raises(ModelUnavailable) as refusal:
+        load_model(str(place))
+    assert refusal.value.key == key
+
+
+def test_a_folder_that_is_not_there() -> None:
+    with pytest.raises(ModelUnavailable, match="not_a_model"):
+        load_model("/no/such/folder")
+
+
+def test_a_pickle_opens_only_on_the_visitors_word_and_runs_nothing(folder: Path, tmp_path: Path) -> None:
+    place = Path(shutil.copytree(folder, tmp_path / "model"))
+    _to_pickle(place)
+    assert load_model(str(place), allow_pickle=True).parameters
+
+    class Trap:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (Path.touch, (tmp_path / "sprung",))
+
+    torch.save({"weight": Trap()}, place / "pytorch_model.bin")
+    with pytest.raises(ModelUnavailable, match="unreadable"):
+        load_model(str(place), allow_pickle=True)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_an_encoder_without_a_head_can_only_be_loaded_as_a_base(folder: Path, tmp_path: Path) -> None:
+    from transformers import BertModel
+
+    place = Path(shutil.copytree(folder, tmp_path / "model"))
+    BertModel.from_pretrained(folder, add_pooling_layer=False).save_pretrained(place)
+    with pytest.raises(ModelUnavailable, match="no_head"):
+        load_model(str(place))
+    assert load_model(str(place), head="base").head == "base"
+
+
+def test_a_model_beyond_the_budget_is_refused_before_it_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "MEMORY_BYTES", 10_000)
+    with pytest.raises(ModelUnavailable) as refusal:
+        load_model(str(folder))
+    assert refusal.value.key == "error.model.too_large"
+
+
+def test_nothing_is_asked_of_the_network_unless_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    from huggingface_hub import constants
+
+    def refuse(*_: object) -> None:
+        pytest.fail("the network was asked")
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with pytest.raises(ModelUnavailable, match="not_downloaded"):
+        load_model("someone/some-model", allow_download=False)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelUnavailable, match="offline"):
+        load_model("someone/some-model", allow_download=True)
+
+
+def test_the_least_recently_used_model_goes_first(tiny: LoadedModel) -> None:
+    cache = ModelCache(2_000_000)
+    loads: list[str] = []
+
+    def get(name: str) -> LoadedModel:
+        def load() -> LoadedModel:
+            loads.append(name)
+            return replace(tiny, source=name, megabytes=0.9)
+
+        return cache.get(name, load)
+
+    for name in ("a", "b", "a", "c", "a", "b"):
+        assert get(name).source == name
+    assert loads == ["a", "b", "c", "b"]
+    assert len(cache) == 2
+
+
+def test_many_visitors_cause_one_load(tiny: LoadedModel) -> None:
+    cache = ModelCache(2_000_000)
+    loads: list[int] = []
+    gate = threading.Barrier(8)
+
+    def load() -> LoadedModel:
+        loads.append(1)
+        return tiny
+
+    def visit() -> None:
+        gate.wait()
+        cache.get("a", load)
+
+    threads = [threading.Thread(target=visit) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(loads) == 1
