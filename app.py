@@ -6,7 +6,6 @@ import logging
 import os
 import socket
 import sys
-import threading
 
 from core.settings import Settings, read_settings
 
@@ -37,7 +36,6 @@ def main() -> None:
         sys.stdout.write(f"port {settings.port} is taken; using {port}\n")
     sys.stdout.write(f"LLM入門ラボ ({settings.mode}): http://{settings.host}:{port}\n")
     sys.stdout.flush()
-    threading.Thread(target=_warm_up, daemon=True).start()
     uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listener])
 
 
@@ -53,12 +51,6 @@ def _listen(settings: Settings) -> socket.socket:
         else:
             return listener
     raise SystemExit(f"no free port at {settings.host}")
-
-
-def _warm_up() -> None:
-    """Import the slow libraries while the visitor looks at the contents page."""
-    import torch  # noqa: F401
-    import transformers  # noqa: F401
 
 
 if __name__ == "__main__":

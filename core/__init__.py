@@ -1,0 +1,1 @@
+"""Data in, typed results out; knows nothing of the page."""

@@ -26,19 +26,19 @@ class AppError(Exception):
         return f"{self.key} {self.params}" if self.params else self.key
 
 
-class InvalidInput(AppError):
+class InvalidInput(AppError):  # noqa: N818 - named by what the visitor can do
     """The visitor's input cannot be used as it is."""
 
 
-class ModelUnavailable(AppError):
+class ModelUnavailable(AppError):  # noqa: N818
     """A model or tokenizer is not at hand, or may not be loaded."""
 
 
-class Busy(AppError):
+class Busy(AppError):  # noqa: N818
     """Another job of this visitor is unfinished, or the line is full."""
 
 
-class NotAllowedHere(AppError):
+class NotAllowedHere(AppError):  # noqa: N818
     """The running mode forbids it."""
 
 

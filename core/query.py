@@ -71,7 +71,7 @@ def flag(default: bool = False) -> bool:
 
 def bounds(query: type[Query], name: str) -> Bounds:
     """The bounds of one field of a query class."""
-    return query.__dataclass_fields__[name].metadata["bounds"]  # type: ignore[no-any-return]
+    return query.__dataclass_fields__[name].metadata["bounds"]
 
 
 def default(query: type[Query], name: str) -> Any:
@@ -165,5 +165,3 @@ def _fit(value: Any, limits: Bounds, fallback: Any) -> Any:
 
 def _allowed(value: Any, limits: Bounds) -> bool:
     return value in limits.options or (limits.free and isinstance(value, str) and 0 < len(value) <= limits.limit)
-
-

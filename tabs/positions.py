@@ -90,7 +90,7 @@ def _thin(labels: tuple[str, ...]) -> tuple[str, ...]:
 
 def snippet(query: Query) -> str:
     """The same in plain NumPy."""
-    return f'''import numpy as np
+    return f"""import numpy as np
 
 K, D, base = {query.positions}, {query.width}, {query.base}
 angles = np.arange(K)[:, None] / base ** (np.arange(0, D, 2) / D)
@@ -100,7 +100,7 @@ P[:, 1::2] = np.cos(angles)  # odd dimensions
 products = P @ P.T
 result = products[{min(query.position, query.positions - 1)}].round(4).tolist()
 print(result)
-'''
+"""
 
 
 def evidence(result: Encoding) -> list[float]:

@@ -38,7 +38,11 @@ def launched(folder: Path, *arguments: str, environment: Mapping[str, str] | Non
     """
     log, workspace = folder / "app.log", folder / "workspace"
     command = [sys.executable, "app.py", "--port", "0", "--workspace", str(workspace), *arguments]
-    variables = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "GRADIO_TEMP_DIR": str(folder / "uploads")}
+    variables = os.environ | {
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "GRADIO_TEMP_DIR": str(folder / "uploads"),
+    }
     with log.open("wb") as sink:
         process = subprocess.Popen(
             command, cwd=ROOT, stdout=sink, stderr=subprocess.STDOUT, env=variables | dict(environment or {})

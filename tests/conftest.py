@@ -10,10 +10,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
-import pytest  # noqa: E402
-from playwright.sync_api import Browser, sync_playwright  # noqa: E402
+import pytest
+from playwright.sync_api import Browser, sync_playwright
 
-from tests.app import RunningApp, launched  # noqa: E402
+from tests.app import RunningApp, launched
 
 
 @pytest.fixture(scope="session")

@@ -33,9 +33,6 @@ def test_nonsense_is_refused(arguments: list[str], capsys: pytest.CaptureFixture
         read_settings([], {"LAB_MODE": "open"})
 
 
-def test_the_readme_holds_the_table() -> None:
-    assert settings_table() in (ROOT / "README.md").read_text(encoding="utf-8")
-
 
 def test_limits_tighten_from_local_to_public() -> None:
     local, workshop, public = (LIMITS[mode] for mode in MODES)

@@ -102,8 +102,27 @@
   });
   const watchVisibility = () => document.querySelectorAll("[data-exhibit]").forEach((head) => visible.observe(head));
 
-  class Tail extends HTMLElement {   // what is drawn now: its link, its code
+  // Gradio patches its HTML in place: an element stays while its attributes change and what it had put inside itself is
+  // taken away. So it looks after itself, and draws again when either has happened.
+  class Living extends HTMLElement {
     connectedCallback() {
+      this.renew();
+      this.watch ||= new MutationObserver(() => this.renew());
+      this.watch.observe(this, { attributes: true, childList: true });
+    }
+    disconnectedCallback() { this.watch?.disconnect(); }
+    renew() {
+      const told = JSON.stringify(this.dataset);
+      if (told === this.told && this.intact()) return;
+      this.told = told;
+      this.render();
+    }
+    intact() { return this.childElementCount > 0 && this.hasAttribute("role"); }
+  }
+
+  class Tail extends Living {   // what is drawn now: its link, its code
+    intact() { return this.querySelector("details") === this.drawer; }
+    render() {
       const slug = this.dataset.slug, link = JSON.parse(this.dataset.link), all = JSON.parse(this.dataset.params);
       links.set(slug, link);
       const typed = memory.read();
@@ -115,7 +134,8 @@
       if (this.offsetParent !== null) writeAddress(slug, link);
       const drawer = this.querySelector("details");
       drawer.open = drawers.get(slug) || false;
-      drawer.addEventListener("toggle", () => drawers.set(slug, drawer.open));
+      if (drawer !== this.drawer) drawer.addEventListener("toggle", () => drawers.set(slug, drawer.open));
+      this.drawer = drawer;
       tickSteps(slug, all);
     }
   }
@@ -238,9 +258,13 @@
     context.putImageData(image, 0, 0);
   };
 
-  class HeatMap extends HTMLElement {
-    connectedCallback() {
-      if (this.data) return;
+  class HeatMap extends Living {
+    constructor() {
+      super();
+      this.addEventListener("keydown", (event) => this.key(event));
+      new ResizeObserver(() => { if (this.clientWidth !== this.drawn) this.draw(); }).observe(this);
+    }
+    render() {
       this.data = JSON.parse(this.dataset.json);
       this.values = unpack(this.data.values);
       this.at = [this.data.selected[0] ?? 0, this.data.selected[1] ?? 0];
@@ -252,10 +276,8 @@
       this.canvas = this.querySelector(".lab-map");
       this.canvas.addEventListener("mousemove", (event) => this.point(event));
       this.canvas.addEventListener("click", (event) => { this.point(event); this.choose(); });
-      this.addEventListener("keydown", (event) => this.key(event));
       this.querySelector(".lab-exports").addEventListener("click", (event) => this.export(event.target.dataset.save));
       this.draw();
-      new ResizeObserver(() => { if (this.clientWidth !== this.drawn) this.draw(); }).observe(this);
     }
     draw() {
       if (!this.canvas || !this.clientWidth) return;
@@ -347,15 +369,16 @@
     }
   }
 
-  class HeadGrid extends HTMLElement {
-    connectedCallback() {
-      if (this.data) return;
+  class HeadGrid extends Living {
+    intact() { return super.intact() && this.style.getPropertyValue("--heads") !== ""; }
+    render() {
       this.data = JSON.parse(this.dataset.json);
       const { shape, captions, selected, layer, head } = this.data, [layers, heads] = shape;
       this.values = unpack(this.data.values);
       this.style.setProperty("--heads", heads);
       this.setAttribute("role", "group");
       this.setAttribute("aria-label", this.data.title);
+      this.replaceChildren();
       for (let l = 0; l < layers; l++) for (let h = 0; h < heads; h++) {
         const button = document.createElement("button");
         button.type = "button";

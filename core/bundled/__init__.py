@@ -1,0 +1,1 @@
+"""Recipes that train what lies in the assets, and measure it."""

@@ -120,9 +120,7 @@ def write_encoder_card(metrics: Mapping[str, Any], config: Mapping[str, Any]) ->
     training, held_out = metrics["training"], metrics["held_out"]
     steps, planned = training["steps"], training["planned_steps"]
     results = [("**mix**", sum(row["hidden_tokens"] for row in held_out["sources"].values()), held_out["overall"], "")]
-    results += [
-        (name, row["hidden_tokens"], row, f"{row['unknown']:.2%}") for name, row in held_out["sources"].items()
-    ]
+    results += [(name, row["hidden_tokens"], row, f"{row['unknown']:.2%}") for name, row in held_out["sources"].items()]
     return ENCODER.substitute(
         parameters=f"{training['parameters']:,}",
         parameters_million=f"{training['parameters'] / 1e6:.1f}",
@@ -175,6 +173,6 @@ def write_tokenizer_card(metrics: Mapping[str, Any], *, title: str, japanese: st
         if source.name in metrics["sources"]
     )
     return TOKENIZER.substitute(
-        metrics | {"megabytes": f"{metrics['megabytes']:.1f}", "characters": f"{metrics['characters_per_token']:.2f}"},
+        {**metrics} | {"megabytes": f"{metrics['megabytes']:.1f}", "characters": f"{metrics['characters_per_token']:.2f}"},
         title=title, japanese=japanese, english=english, data=data,
     )  # fmt: skip

@@ -32,7 +32,7 @@ class Source:
     licence: str
 
 
-# Old literature is held to a quarter and the uniform survey comments to a tenth, so that today's written Japanese leads.
+# Old literature is held to a quarter, the uniform survey comments to a tenth: today's written Japanese leads.
 SOURCES = (
     Source("aozora", 0.25, "modern-spelling literature and essays", "Aozora Bunko (青空文庫) and its volunteers",
            "public domain in Japan"),

@@ -20,12 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.bundled.corpus import draw_sample, segment_sample
 from core.bundled.card import write_encoder_card
+from core.bundled.corpus import draw_sample, segment_sample
 from core.bundled.evaluation import COUNTS, METRICS, evaluate
 from core.bundled.files import read_json, write_json
 from core.bundled.recipe import Recipe, Request
-from core.bundled.start import start_from_counts
 from core.bundled.vocabulary import MODEL_MAX_LENGTH, encode_words, save_bert_tokenizer, train_wordpiece
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ class Shape:
     heads: int = 4
     inner: int = 1_024
     tokens_per_step: int = 1_024
-    masked: float = 0.3
+    masked: float = 0.2
     short: int = 128
     long: int = MODEL_MAX_LENGTH
     share_long: float = 0.06
@@ -134,11 +133,8 @@ def train(work: Path, *, steps: int, seed: int, shape: Shape, callbacks: Sequenc
     stream = np.load(work / "stream.npy", mmap_mode="r")
     checkpoints = work / "checkpoints"
     checkpoint = get_last_checkpoint(str(checkpoints)) if checkpoints.exists() else None
-    model = BertForMaskedPositions(configure(shape))
-    if checkpoint is None:
-        start_from_counts(model, stream, seed=seed)
     trainer = Trainer(
-        model=model,
+        model=BertForMaskedPositions(configure(shape)),
         args=TrainingArguments(
             output_dir=str(checkpoints),
             max_steps=steps,
@@ -233,6 +229,4 @@ def run_evaluation(request: Request) -> None:
     (folder / "README.md").write_text(write_encoder_card(metrics, read_json(folder / "config.json")), encoding="utf-8")
 
 
-RECIPE = Recipe(
-    "encoder", steps=2_800, megabytes=72, train=run_training, export=run_export, evaluate=run_evaluation
-)
+RECIPE = Recipe("encoder", steps=2_800, megabytes=72, train=run_training, export=run_export, evaluate=run_evaluation)

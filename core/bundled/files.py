@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, so that an interrupted step is simply done again; and JSON for people to read."""
+"""Files that are either whole or absent, so that an interrupted step is done again; JSON for people to read."""
 
 from __future__ import annotations
 

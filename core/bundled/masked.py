@@ -43,7 +43,8 @@ class BertForMaskedPositions(BertForMaskedLM):
         chosen = labels != IGNORED  # (B, T)
         logits = self.cls(states[chosen])  # (N, V)
         total = nn.functional.cross_entropy(logits.float(), labels[chosen], reduction="sum")
-        return MaskedLMOutput(loss=total / (labels[chosen].numel() if num_items_in_batch is None else num_items_in_batch), logits=logits)
+        count = labels[chosen].numel() if num_items_in_batch is None else num_items_in_batch
+        return MaskedLMOutput(loss=total / count, logits=logits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ class MaskedBatches(Dataset[dict[str, Tensor]]):
             start = int(order[(within * phase.rows + row) % len(order)]) * width
             content = self.stream[start : start + width]
             ids[row], segments[row] = self.arrange(content, paired=row % 2 == 1)
+        assert self.collator.generator is not None  # made by create_rng above
         self.collator.generator.manual_seed(self.seed * 1_000_003 + step)
         inputs = torch.from_numpy(ids)
         inputs, labels = self.collator.torch_mask_tokens(inputs, torch.isin(inputs, self.special))

@@ -22,6 +22,7 @@ MODEL_MAX_LENGTH = 512
 ALPHABET_SIZE = 3_000  # all kanji of everyday use and the commoner ones of names and older texts
 LINES_PER_TASK = 5_000
 LONGEST_WORD = 100  # the limit of BertJapaneseTokenizer: a longer word is unknown as a whole
+PUNCTUATION = "ー・、。「」『』【】〈〉《》〔〕〜々〆〇ゝゞ―—–‐※→←↑↓○●◎△▲▽▼□■◇◆☆★×÷±°℃♪〒¥"
 
 
 def list_common_characters() -> tuple[str, ...]:
@@ -32,7 +33,7 @@ def list_common_characters() -> tuple[str, ...]:
     ascii_printable = map(chr, range(0x21, 0x7F))
     hiragana = map(chr, range(0x3041, 0x3097))
     katakana = map(chr, range(0x30A1, 0x30FB))
-    return (*ascii_printable, *hiragana, *katakana, *"ー・、。「」『』【】〈〉《》〔〕〜々〆〇ゝゞ―—–‐※→←↑↓○●◎△▲▽▼□■◇◆☆★×÷±°℃♪〒¥")
+    return (*ascii_printable, *hiragana, *katakana, *PUNCTUATION)
 
 
 def spell_in_wordpiece(vocabulary: Path) -> Tokenizer:
@@ -127,7 +128,7 @@ def train_bpe(lines: Iterable[str], *, size: int) -> Tokenizer:
 
 
 def train_unigram(lines: Iterator[str], *, size: int) -> Tokenizer:
-    """Train a SentencePiece Unigram model with byte fallback, and return it as a fast tokenizer with the same pieces."""
+    """Train a SentencePiece Unigram model with byte fallback; returns a fast tokenizer with the same pieces."""
     import io
 
     import sentencepiece

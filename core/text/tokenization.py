@@ -7,7 +7,6 @@ import json
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from core.text.input import refuse_surrogates
@@ -310,7 +309,8 @@ def _mend_spans(
         if end > start and unit_ends.get(end - 1, end) > end:
             # The library leaves out the marks that composition swallowed (か with a combining ゛).
             following = next(
-                (first for first, _ in islice(mended, rank + 1, None) if first >= end), len(normalization.original)
+                (mended[later][0] for later in range(rank + 1, len(mended)) if mended[later][0] >= end),
+                len(normalization.original),
             )
             end = min(unit_ends[end - 1], following)
         reached = max(reached, start)

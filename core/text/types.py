@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -222,12 +221,3 @@ class ChatPreview:
 
     template: str
     text: str
-
-
-def count_covered(spans: Sequence[Span]) -> int:
-    """How many characters a sequence of spans covers, each counted once (spans in order of their starts)."""
-    covered, place = 0, 0
-    for start, end in spans:
-        covered += max(0, end - max(start, place))
-        place = max(place, end)
-    return covered

@@ -40,7 +40,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """Whether a text is one token: its id if so, else None; and the pieces it becomes."""
+    """Whether a text is one token: its id if so, else None; and the (readable) pieces it becomes."""
 
     text: str
     id: int | None
@@ -97,7 +97,7 @@ def find_exact(tokenizer: SubwordTokenizer, text: str) -> Membership:
     # A ▁ of its own is only the sign for the border before a word.
     tokens = [token for token in tokenize(text, tokenizer).content() if token.end > token.start]
     single = tokens[0].id if len(tokens) == 1 and not tokens[0].unknown else None
-    return Membership(text, single, tuple(token.piece for token in tokens), any(token.unknown for token in tokens))
+    return Membership(text, single, tuple(token.surface for token in tokens), any(token.unknown for token in tokens))
 
 
 def count_scripts(tokenizer: SubwordTokenizer) -> tuple[tuple[Script, int], ...]:

@@ -1,1 +1,1 @@
-"""Everything the tabs share that knows Gradio: the frame of an exhibit, its wiring, its pictures, the page, the server."""
+"""What the tabs share that knows Gradio: an exhibit's frame, wiring and pictures, the page, the server."""

@@ -1,4 +1,4 @@
-"""The one place where handlers meet Gradio: values are packed into a query, errors become words, endpoints get names."""
+"""The one place where handlers meet Gradio: values become a query, errors become words, endpoints get names."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def explorer(exhibit: Exhibit, limits: Limits) -> Explore:
 
     A class of thirty that opens the same example costs one computation.
     """
-    remembered = lru_cache(maxsize=CACHED_RESULTS)(exhibit.explore)
+    remembered: Callable[[Any], Any] = lru_cache(maxsize=CACHED_RESULTS)(exhibit.explore)
 
     def explore(values: Mapping[str, Any]) -> Exploration:
         query = queries.make(exhibit.query, values)
@@ -133,14 +133,16 @@ def publish(exhibit: Exhibit, explore: Explore, context: Context) -> None:
         *fields, request = values
         try:
             return as_json(explore(dict(zip(queries.names(exhibit.query), fields, strict=True))).result)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the boundary: told in words, logged when it is a defect
             raise gr.Error(sentence(error, locale_of(request)), print_exception=False) from None
 
     endpoint.__name__ = exhibit.slug.replace("-", "_")
     endpoint.__doc__ = exhibit.explore.__doc__
     defaults = {name: as_json(queries.default(exhibit.query, name)) for name in queries.names(exhibit.query)}
     parameters = [
-        inspect.Parameter(name, _BY_POSITION, default=value, annotation=list[str] if isinstance(value, list) else type(value))
+        inspect.Parameter(
+            name, _BY_POSITION, default=value, annotation=list[str] if isinstance(value, list) else type(value)
+        )
         for name, value in defaults.items()
     ]
     _sign(endpoint, parameters, {"request": gr.Request}, returns=dict)
@@ -165,4 +167,4 @@ def _sign(
 
 def as_params(query: queries.Query) -> dict[str, Any]:
     """All fields of a query as JSON values."""
-    return as_json(asdict(query))  # type: ignore[call-overload,no-any-return]
+    return as_json(asdict(query))

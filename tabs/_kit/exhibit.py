@@ -30,7 +30,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Step:
-    """One "do this" of a guided tour, ticked off when the visitor's query has these values (words ``<slug>.step.<n>``)."""
+    """One "do this" of a guided tour, ticked off when the query has these values (words ``<slug>.step.<n>``)."""
 
     done: Mapping[str, Any]
 
@@ -68,5 +68,3 @@ class Exhibit:
     def chapter(self) -> int:
         """The chapter whose tab holds it: that of its first section."""
         return int(self.sections[0].partition(".")[0])
-
-

@@ -24,7 +24,8 @@ def tail(exhibit: Exhibit, found: Exploration, locale: Locale) -> str:
     )
     code = html.escape(exhibit.snippet(found.query))
     return (
-        f'<lab-tail class="lab-actions" data-slug="{exhibit.slug}" data-link="{attribute(queries.to_link(found.query))}"'
+        f'<lab-tail class="lab-actions" data-slug="{exhibit.slug}"'
+        f' data-link="{attribute(queries.to_link(found.query))}"'
         f' data-params="{attribute(as_params(found.query))}">'
         f'<button type="button" data-act="copy_link">{html.escape(translate("kit.copy_link", locale))}</button>'
         f"<details><summary>{html.escape(translate('kit.code', locale))}</summary>"
@@ -41,10 +42,7 @@ def closing(exhibit: Exhibit, following: Exhibit | None) -> str:
         if following
         else ""
     )
-    return (
-        f'<aside class="lab-look"><strong>{both("kit.look")}</strong> {both(f"{exhibit.slug}.look")}</aside>'
-        f"{onward}"
-    )
+    return f'<aside class="lab-look"><strong>{both("kit.look")}</strong> {both(f"{exhibit.slug}.look")}</aside>{onward}'
 
 
 def pick_button(label: str, params: Mapping[str, Any], *, style: str = "lab-chip") -> str:

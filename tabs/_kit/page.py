@@ -11,6 +11,7 @@ import gradio as gr
 
 from core.sections import Section, chapters, sections
 from tabs._kit.context import Context
+from tabs._kit.events import Explore
 from tabs._kit.exhibit import Exhibit
 from tabs._kit.room import furnish
 from tabs._kit.words import both, t
@@ -18,15 +19,14 @@ from tabs._kit.words import both, t
 CONTENTS = "contents"
 
 
-def build_page(exhibits: Sequence[Exhibit], context: Context) -> gr.Blocks:
-    """All of the page; it computes nothing, so neither torch nor transformers is imported."""
+def build_page(exhibits: Sequence[Exhibit], context: Context) -> tuple[gr.Blocks, tuple[Explore, ...]]:
+    """All of the page, and what answers each exhibit; nothing is computed yet, so no heavy library is imported."""
     following = {a.slug: b for a, b in pairwise(exhibits)}
     with gr.Blocks(title="LLM入門ラボ", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         gr.HTML(_bar(), elem_classes="lab-bar", js_on_load=None, apply_default_css=False)
-        navigator = gr.HTML(
-            js_on_load="window.lab.navigator(trigger)", elem_classes="lab-relay", elem_id="navigator"
-        )
+        navigator = gr.HTML(js_on_load="window.lab.navigator(trigger)", elem_classes="lab-relay", elem_id="navigator")
         shelves: dict[int, gr.Tabs] = {}
+        explorers: list[Explore] = []
         with gr.Tabs(elem_id="chapters", elem_classes="lab-chapters") as shelf:
             with gr.Tab(t("kit.contents"), id=CONTENTS, elem_id="tab-contents"):
                 gr.HTML(_contents(exhibits), js_on_load=None, apply_default_css=False)
@@ -40,7 +40,7 @@ def build_page(exhibits: Sequence[Exhibit], context: Context) -> gr.Blocks:
                         with gr.Tabs(elem_classes="lab-exhibits") as shelves[chapter.chapter]:
                             for exhibit in own:
                                 with gr.Tab(t(f"{exhibit.slug}.tab"), id=exhibit.slug, elem_id=f"tab-{exhibit.slug}"):
-                                    furnish(exhibit, context, following=following.get(exhibit.slug))
+                                    explorers.append(furnish(exhibit, context, following=following.get(exhibit.slug)))
 
         def go(event: gr.EventData) -> list[Any]:
             """Open the tab a link or a button names; an unknown name opens the contents."""
@@ -55,7 +55,7 @@ def build_page(exhibits: Sequence[Exhibit], context: Context) -> gr.Blocks:
         navigator.select(
             go, outputs=[shelf, *shelves.values()], api_visibility="private", queue=False, show_progress="hidden"
         )
-    return page
+    return page, tuple(explorers)
 
 
 def _known_tab(name: Any) -> str:
@@ -116,7 +116,11 @@ def _section_list(chapter: Section, exhibits: Sequence[Exhibit]) -> str:
             for e in doing
         )
         state = "done" if doing else "planned"
-        mark = "" if section.number in parents and not doing else f'<span class="lab-{state}">{both(f"kit.{state}")}</span>'
+        mark = (
+            ""
+            if section.number in parents and not doing
+            else f'<span class="lab-{state}">{both(f"kit.{state}")}</span>'
+        )
         rows.append(f'<li class="lab-depth-{section.depth}">{section.number} {_title(section)} {mark}{links}</li>')
     return f'<ul class="lab-sections">{"".join(rows)}</ul>'
 

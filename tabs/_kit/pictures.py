@@ -1,4 +1,4 @@
-"""Pictures as HTML: typed values in, markup out. What needs a canvas is drawn by the page's own script from data attributes.
+"""Pictures as HTML: typed values in, markup out; the page's own script draws what needs a canvas.
 
 Every picture has its table twin: the visitor switches, a screen reader finds it.
 """
@@ -106,11 +106,11 @@ def head_grid(
         "low": low, "high": high, "scale": scale, "title": title,
         "layer": translate("kit.layer", locale), "head": translate("kit.head", locale),
     }  # fmt: skip
-    rows = [
-        [str(layer + 1), str(head + 1), captions[layer][head]] for layer in range(layers) for head in range(heads)
-    ]
+    rows = [[str(layer + 1), str(head + 1), captions[layer][head]] for layer in range(layers) for head in range(heads)]
     names = [translate(f"kit.{name}", locale) for name in ("layer", "head", "pattern")]
-    return twin(f'<lab-headgrid data-json="{attribute(data)}"></lab-headgrid>', table(names, rows, caption=title), locale)
+    return twin(
+        f'<lab-headgrid data-json="{attribute(data)}"></lab-headgrid>', table(names, rows, caption=title), locale
+    )
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,9 @@ class Bar:
     note: str = ""
 
 
-def bars(entries: Sequence[Bar], *, title: str, low: float = 0.0, high: float | None = None, signed: bool = False) -> str:
+def bars(
+    entries: Sequence[Bar], *, title: str, low: float = 0.0, high: float | None = None, signed: bool = False
+) -> str:
     """Horizontal bars with their values printed; a list to a screen reader.
 
     With `signed`, bars grow from the middle: left below 0, right above.
@@ -140,7 +142,7 @@ def bars(entries: Sequence[Bar], *, title: str, low: float = 0.0, high: float | 
             if bar.pick
             else f'<span class="lab-bar-name">{label}</span>'
         )
-        note = f'<small>{html.escape(bar.note)}</small>' if bar.note else ""
+        note = f"<small>{html.escape(bar.note)}</small>" if bar.note else ""
         lines.append(
             f'<li>{name}<span class="lab-bar-track{" lab-signed" if signed else ""}">'
             f'<span class="lab-bar-fill{side}" style="width:{share / (2 if signed else 1):.2f}%"></span></span>'
@@ -187,7 +189,8 @@ def token_boxes(boxes: Iterable[Box], *, title: str, scale: Scale = "attention")
         below = f"<small>{html.escape(box.below)}</small>" if box.below else ""
         items.append(
             f'<li><button type="button" class="{" ".join(classes)}"{style}{link}{pick} title="{hint}"'
-            f' aria-label="{html.escape(box.surface)} {html.escape(box.below)} {hint}"><span>{html.escape(box.surface)}</span>{below}</button></li>'
+            f' aria-label="{html.escape(box.surface)} {html.escape(box.below)} {hint}">'
+            f"<span>{html.escape(box.surface)}</span>{below}</button></li>"
         )
     return (
         f'<figure class="lab-tokens"><figcaption>{html.escape(title)}</figcaption>'
@@ -201,7 +204,7 @@ def table(names: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str, 
     body = "".join(
         "<tr>"
         + "".join(
-            f'<td{" class=lab-number" if index in numeric else ""}>{html.escape(str(cell))}</td>'
+            f"<td{' class=lab-number' if index in numeric else ''}>{html.escape(str(cell))}</td>"
             for index, cell in enumerate(row)
         )
         + "</tr>"

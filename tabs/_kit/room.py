@@ -1,4 +1,4 @@
-"""The frame of one exhibit: head, inputs, views, foot, and the relay that carries everything which is no Gradio widget."""
+"""The frame of one exhibit: head, inputs, views, foot, and the relay that carries what is no Gradio widget."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.i18n import Locale, translate, words
 from core.values import as_json
 from tabs._kit import foot
 from tabs._kit.context import Context
-from tabs._kit.events import Exploration, as_params, connect, explorer, publish, sentence
+from tabs._kit.events import Exploration, Explore, as_params, connect, explorer, publish, sentence
 from tabs._kit.exhibit import Exhibit
 from tabs._kit.words import both, locale_of, t
 
@@ -66,7 +66,7 @@ class Room:
         } | options
         match bounds.kind:
             case "text":
-                # The longest text is checked by the handler, which explains; a silent cut here would lose what was typed.
+                # Length is checked by the handler, which explains; a silent cut here would lose what was typed.
                 component: Component = gr.Textbox(value, lines=lines, max_lines=max(lines, 8), **common)
             case "whole" | "real":
                 component = gr.Slider(bounds.low, bounds.high, value, step=bounds.step, buttons=[], **common)
@@ -98,7 +98,8 @@ class Room:
 
     def view(self) -> None:
         """A place for the next element of what `show` returns."""
-        self.views.append(gr.HTML(elem_classes="lab-view", js_on_load=None, apply_default_css=False))
+        first = f'<p class="lab-waiting">{both("kit.drawing")}</p>' if not self.views else None
+        self.views.append(gr.HTML(first, elem_classes="lab-view", js_on_load=None, apply_default_css=False))
 
     def examples(self, field: str, *values: Any) -> None:
         """Chips that set one field; the text itself is the label, or the words ``<slug>.<field>.<value>``."""
@@ -126,8 +127,11 @@ class Room:
         return [(label(option), option) for option in bounds.options]
 
 
-def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) -> None:
-    """Draw one exhibit inside the open Blocks: its frame, its widgets, its wiring and its endpoint."""
+def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) -> Explore:
+    """Draw one exhibit inside the open Blocks: its frame, its widgets, its wiring and its endpoint.
+
+    Returns what answers its queries, so that the default can be computed before the first visitor asks.
+    """
     room = Room(exhibit, context)
     gr.HTML(_head(exhibit), js_on_load=None, apply_default_css=False)
     relay = gr.HTML(
@@ -175,6 +179,7 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
         if isinstance(widget, SELF_SPEAKING) and widget.visible:
             connect(widget.input, on_widget, inputs=widgets, outputs=shown, lane=exhibit.lane)
     publish(exhibit, explore, context)
+    return explore
 
 
 SELF_SPEAKING = (gr.Textbox, gr.Slider, gr.Checkbox, gr.CheckboxGroup, gr.Radio, gr.Dropdown)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from http.cookies import SimpleCookie
-from typing import Any
+from typing import Annotated, Any
 
 import gradio as gr
 from fastapi import Body, FastAPI, HTTPException, Request, Response
@@ -17,32 +17,35 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core import query as queries
-from core.i18n import ASSETS, Locale, as_locale, preferred_locale, translate
+from core.i18n import ASSETS, DEFAULT_LOCALE, Locale, as_locale, preferred_locale, translate
 from core.jobs import State
 from core.workspaces import is_identity, new_identity
 from tabs._kit import export
 from tabs._kit.context import Context
-from tabs._kit.events import sentence
+from tabs._kit.events import Explore, sentence
 from tabs._kit.exhibit import Exhibit
 from tabs._kit.page import build_page
 from tabs._kit.theme import theme
 from tabs._kit.words import LANGUAGE_COOKIE, catalogue
 
 WORKSPACE_COOKIE = "lab-workspace"
+COOKIE_SECONDS = 400 * 86_400  # the longest that browsers keep one
 MEDIA: Mapping[str, str] = {"py": "text/x-python", "ipynb": "application/x-ipynb+json"}
 
 
 def create_app(exhibits: Sequence[Exhibit], context: Context) -> FastAPI:
     """The whole application, ready to be served."""
 
+    page, explorers = build_page(exhibits, context)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        threading.Thread(target=_warm_up, args=(explorers,), name="warm-up", daemon=True).start()
         yield
         context.jobs.close()
 
     app = FastAPI(title="LLM入門ラボ", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     _add_routes(app, exhibits, context)
-    page = build_page(exhibits, context)
     page.queue(max_size=200, api_open=context.settings.mode != "public")
     password = context.settings.password
     gr.mount_gradio_app(
@@ -61,6 +64,15 @@ def create_app(exhibits: Sequence[Exhibit], context: Context) -> FastAPI:
     )
     app.add_middleware(FrontDoor)
     return app
+
+
+def _warm_up(explorers: Sequence[Explore]) -> None:
+    """Draw every default once: libraries load and results are remembered while visitors read the contents."""
+    for explore in explorers:
+        try:
+            explore({})
+        except Exception as error:  # noqa: BLE001 - the visitor who opens this exhibit is told; the log knows already
+            sentence(error, DEFAULT_LOCALE)
 
 
 def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> None:
@@ -90,7 +102,7 @@ def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> 
     @app.post("/lab/erase")
     def erase(request: Request) -> dict[str, bool]:
         """Remove the visitor's folder; an unfinished job is stopped first."""
-        identity = request.cookies.get(WORKSPACE_COOKIE)
+        identity = request.cookies.get(WORKSPACE_COOKIE, "")
         if not is_identity(identity):
             return {"erased": False}
         if job := context.jobs.unfinished(identity):
@@ -99,9 +111,7 @@ def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> 
         return {"erased": True}
 
     @app.post("/lab/export/{slug}.{suffix}")
-    def export_code(
-        slug: str, suffix: str, request: Request, params: dict[str, Any] = Body(default_factory=dict)
-    ) -> Response:
+    def export_code(slug: str, suffix: str, request: Request, params: Annotated[dict[str, Any], Body()]) -> Response:
         """The drawn query as a script or a notebook."""
         exhibit = known.get(slug)
         if exhibit is None or suffix not in MEDIA:
@@ -187,13 +197,9 @@ def _fingerprint() -> str:
 
 
 def _workspace_cookie() -> str:
-    cookie: SimpleCookie = SimpleCookie()
-    cookie[WORKSPACE_COOKIE] = new_identity()
-    cookie[WORKSPACE_COOKIE].update({"path": "/", "httponly": True, "max-age": 400 * 86_400, "samesite": "Lax"})
-    if "SPACE_ID" in os.environ:  # a Space is shown in a frame of another site
-        cookie[WORKSPACE_COOKIE].update({"samesite": "None", "secure": True})
-        return cookie[WORKSPACE_COOKIE].OutputString() + "; Partitioned"
-    return cookie[WORKSPACE_COOKIE].OutputString()
+    cookie = f"{WORKSPACE_COOKIE}={new_identity()}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly"
+    # A Space is shown in a frame of another site, which gets cookies only when they are partitioned.
+    return cookie + ("; SameSite=None; Secure; Partitioned" if "SPACE_ID" in os.environ else "; SameSite=Lax")
 
 
 def _locale(request: Request) -> Locale:

@@ -128,9 +128,7 @@ def _cell(row: Tokenization, cell: Cell, number: int) -> str:
 
 
 def _languages(result: Comparison, locale: Locale) -> str:
-    names = [
-        translate(f"tokenizers.column.{name}", locale) for name in ("tokenizer", "japanese", "english", "ratio")
-    ]
+    names = [translate(f"tokenizers.column.{name}", locale) for name in ("tokenizer", "japanese", "english", "ratio")]
     rows = [
         (
             sources.label(one.source, locale),
@@ -151,7 +149,7 @@ def _languages(result: Comparison, locale: Locale) -> str:
 def snippet(query: Query) -> str:
     """The same with transformers, and the bundled sentence pairs."""
     paths = [sources.path_in_script(name) for name in query.tokenizers]
-    return f'''import json
+    return f"""import json
 from pathlib import Path
 
 from transformers import AutoTokenizer
@@ -168,7 +166,7 @@ for path in {paths!r}:
     }}
     result.append({{"tokens": tokenizer.convert_ids_to_tokens(ids), "pairs": count}})
 print(result)
-'''
+"""
 
 
 def evidence(result: Comparison) -> list[dict[str, Any]]:

@@ -44,9 +44,7 @@ class Query:
     """A short text and up to three tokenizers; a longer text is uploaded."""
 
     text: str = queries.text(SAMPLE, limit=2_000)
-    tokenizers: tuple[str, ...] = queries.some_of(
-        ("wordpiece", "bpe", "unigram"), *sources.OFFERED, most=3, free=True
-    )
+    tokenizers: tuple[str, ...] = queries.some_of(("wordpiece", "bpe", "unigram"), *sources.OFFERED, most=3, free=True)
     download: bool = queries.flag()
 
 
@@ -136,7 +134,7 @@ def show(result: TextStatistics, locale: Locale) -> tuple[str, ...]:
 def snippet(query: Query) -> str:
     """The counts with transformers alone."""
     paths = [sources.path_in_script(name) for name in query.tokenizers]
-    return f'''from collections import Counter
+    return f"""from collections import Counter
 
 from transformers import AutoTokenizer
 
@@ -150,7 +148,7 @@ for path in {paths!r}:
     rate = sum(map(len, lines)) / counts.total()
     result.append({{"tokens": counts.total(), "distinct": len(counts), "characters_per_token": round(rate, 4)}})
 print(result)
-'''
+"""
 
 
 def evidence(result: TextStatistics) -> list[dict[str, Any]]:
@@ -169,7 +167,7 @@ def build(room: Room) -> None:
         widgets |= {"tokenizers": room.widget("tokenizers", max_choices=3)}
         with room.more():
             widgets |= {"download": room.widget("download")}
-        file = gr.File(label=t("statistics.file"), file_types=[".txt"], type="filepath", height=120)
+        file = gr.File(label=t("statistics.file"), file_types=[".txt"], type="filepath", height=180)
         button = gr.Button(t("statistics.start"), variant="primary")
     with room.results():
         card = gr.HTML(pictures.job_slot(SLUG), elem_classes="lab-view", js_on_load=None, apply_default_css=False)

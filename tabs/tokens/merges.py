@@ -130,7 +130,7 @@ def _history(result: Merging, locale: Locale) -> str:
 
 def snippet(query: Query) -> str:
     """Byte-pair encoding in plain Python."""
-    return f'''from collections import Counter
+    return f"""from collections import Counter
 
 {training.lines_to_read(query.corpus, query.form)}
 cut = {{word: list(word) for word in words}}
@@ -152,7 +152,7 @@ while len(merges) < {query.step}:
             place += 1
 result = {{"merges": merges, "cut": list(cut.values())}}
 print(result)
-'''
+"""
 
 
 def evidence(result: Merging) -> dict[str, Any]:

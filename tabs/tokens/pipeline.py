@@ -91,9 +91,7 @@ def show(result: Pipeline, locale: Locale) -> tuple[str, ...]:
     ]
     if found.unknown_count:
         figures.append((translate("tokens.unknown", locale), f"{found.unknown_count}"))
-    places = [
-        place for place, token in enumerate(found.tokens) if result.special or token.sequence is not None
-    ]
+    places = [place for place, token in enumerate(found.tokens) if result.special or token.sequence is not None]
     rows = "".join(_text_rows(result, number, locale) for number in range(len(result.stages)))
     return (
         pictures.numbers(figures)
@@ -160,10 +158,10 @@ def _token_rows(result: Pipeline, places: Sequence[int], locale: Locale) -> str:
         color = None if token.sequence is None else token.group if token.word is None or split else token.word
         state = " ".join(mark for mark, wanted in marks.items() if wanted)
         hint = opened.describe(found, token, locale)
-        below = visible(found.original(token)) if token.unknown else token.piece if token.piece != token.surface else ""
+        below = found.original(token) if token.unknown else "" if token.bytes else token.piece
         subwords.append(
             pictures.Box(
-                token.surface, visible(below), color, state, hint, f"t{place}", {"focus": place + 1},
+                token.surface, "" if below == token.surface else visible(below), color, state, hint, f"t{place}", {"focus": place + 1},
                 word_start=_begins(found.tokens, place),
             )
         )  # fmt: skip
@@ -181,7 +179,7 @@ def _begins(tokens: Sequence[Token], place: int) -> bool:
 def snippet(query: Query) -> str:
     """The same with transformers alone."""
     texts = f"{query.text!r}, {query.pair!r}" if query.pair else repr(query.text)
-    return f'''from transformers import AutoTokenizer
+    return f"""from transformers import AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained({sources.path_in_script(query.tokenizer)!r})
 # Segment ids are asked for by name: left alone, a pair could reach a BERT as one segment.
@@ -189,7 +187,7 @@ encoded = tokenizer({texts}, return_token_type_ids=True)
 tokens = tokenizer.convert_ids_to_tokens(encoded["input_ids"])
 result = {{"tokens": tokens, "ids": encoded["input_ids"], "segments": encoded["token_type_ids"]}}
 print(result)
-'''
+"""
 
 
 def evidence(result: Pipeline) -> dict[str, Any]:

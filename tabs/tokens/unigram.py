@@ -17,6 +17,7 @@ from tabs._kit.room import Room
 from tabs.tokens import pieces, sources, training
 
 SEEDS = 1_000
+SMALLEST = 0.001  # a probability that is printed; below it only that it is below
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Query:
     corpus: str = training.text()
     form: str = training.form()
     step: int = queries.within(2, 0, 40)
-    word: str = queries.text("たのしさ", limit=60)
+    word: str = queries.text("うつくしさ", limit=60)
     size: int = queries.within(12, 8, 400)
     ways: int = queries.within(5, 2, 10)
 
@@ -111,12 +112,15 @@ def _ways(ways: tuple[Segmentation, ...], title: str, locale: Locale) -> str:
         pictures.Bar(
             " | ".join(visible(piece) for piece in way.pieces),
             way.probability,
-            f"{way.probability:.1%}",
-            note=translate("unigram.score", locale, score=f"{way.score:.2f}"),
+            translate("unigram.score", locale, share=_share(way.probability), score=f"{way.score:.2f}"),
         )
         for way in ways
     ]
     return pictures.heading(title) + pictures.bars(entries, title=translate("unigram.share", locale), high=1.0)
+
+
+def _share(probability: float) -> str:
+    return f"{probability:.1%}" if probability >= SMALLEST else f"< {SMALLEST:.1%}"
 
 
 def _missed(result: Pruning, locale: Locale) -> str:
@@ -134,7 +138,7 @@ def _missed(result: Pruning, locale: Locale) -> str:
 
 def snippet(query: Query) -> str:
     """The rounds and the ways, with the project's own trainer."""
-    return f'''from core.text.lattice import find_best
+    return f"""from core.text.lattice import find_best
 from core.text.subword_training import train_unigram
 
 {training.lines_to_read(query.corpus, query.form)}
@@ -147,7 +151,7 @@ result = {{
     "ways": [[list(way.pieces), round(way.score, 4), round(way.probability, 4)] for way in ways],
 }}
 print(result)
-'''
+"""
 
 
 def evidence(result: Pruning) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tabs._kit.room import Room
 from tabs.tokens import pieces, sources
 
 SCRIPTS = ("all", *get_args(Script))
-EXAMPLES = ("量子", "東京", "学", "コンピュータ", "ありがとう", "the")
+EXAMPLES = ("量子", "大学", "学", "コンピュータ", "ありがとう", "the")
 SHOWN = 100
 
 
@@ -24,7 +24,7 @@ SHOWN = 100
 class Query:
     """What is looked for, in which tokenizer, and which pieces count."""
 
-    text: str = queries.text("量子", limit=60)
+    text: str = queries.text("大学", limit=60)
     tokenizer: str = queries.one_of(sources.DEFAULT, *sources.OFFERED, free=True)
     match: str = queries.one_of("prefix", "prefix", "substring", "exact")
     script: str = queries.one_of("all", *SCRIPTS)
@@ -98,8 +98,10 @@ def _found(result: Search, locale: Locale) -> str:
     if not rows:
         return told + pictures.note(translate("vocabulary.nothing", locale))
     caption = translate("vocabulary.pieces", locale)
-    return told + pictures.table(names, rows, caption=caption, numeric=(0,)) + pieces.left_out(
-        len(rows), result.found.total, locale
+    return (
+        told
+        + pictures.table(names, rows, caption=caption, numeric=(0,))
+        + pieces.left_out(len(rows), result.found.total, locale)
     )
 
 
@@ -122,7 +124,7 @@ def snippet(query: Query) -> str:
     """The same search with the project's own functions."""
     script = None if query.script == "all" else query.script
     continues = None if query.place == "all" else query.place == "inside"
-    return f'''from core.text.tokenizers import load_tokenizer
+    return f"""from core.text.tokenizers import load_tokenizer
 from core.text.vocabulary import find_exact, search
 
 tokenizer = load_tokenizer({sources.path_in_script(query.tokenizer)!r}, allow_download=True)
@@ -136,7 +138,7 @@ result = {{
     "found": [[entry.id, entry.piece] for entry in found.entries],
 }}
 print(result)
-'''
+"""
 
 
 def evidence(result: Search) -> dict[str, Any]:

@@ -114,8 +114,7 @@ def _ranking(result: Duel, name: str, locale: Locale) -> str:
         pictures.Bar(
             " + ".join(map(visible, one.pieces)),
             one.score,
-            f"{one.score:.4f}" if name == "wordpiece" else f"{one.score:,.0f}",
-            note=translate("wordpiece.count", locale, count=f"{one.count:,.0f}") if name == "wordpiece" else "",
+            translate(f"wordpiece.bar.{name}", locale, score=f"{one.score:.4f}", count=f"{one.count:,.0f}"),
             pick={"step": side.step + 1} if place == 0 else None,
         )
         for place, one in enumerate(side.candidates[:8])
@@ -138,7 +137,7 @@ def _formula(result: Duel, locale: Locale) -> str:
 
 def snippet(query: Query) -> str:
     """WordPiece training in plain Python."""
-    return f'''from collections import Counter
+    return f"""from collections import Counter
 
 {training.lines_to_read(query.corpus, query.form)}
 cut = {{word: [word[0]] + ["##" + letter for letter in word[1:]] for word in words}}
@@ -164,7 +163,7 @@ while len(merges) < {query.step}:
             place += 1
 result = {{"cut": list(cut.values()), "done": len(merges)}}
 print(result)
-'''
+"""
 
 
 def evidence(result: Duel) -> dict[str, Any]:

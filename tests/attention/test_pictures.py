@@ -87,7 +87,8 @@ def test_two_equal_sentences_do_not_differ(folder: Path) -> None:
     result = comparison.explore(comparison.Query(text=TEXT, other=TEXT, model=str(folder)))
     assert not result.difference.weights.any()
     assert result.touched is None
-    changed = comparison.explore(comparison.Query(text="彼は猫が好きです。", other="彼女は猫が好きです。", model=str(folder)))
+    query = comparison.Query(text="彼は猫が好きです。", other="彼女は猫が好きです。", model=str(folder))
+    changed = comparison.explore(query)
     assert "彼/彼女" in comparison.show(changed, "ja")[1]
     assert changed.touched is not None
 

@@ -133,8 +133,10 @@ def test_the_visitor_chooses_the_language(app: RunningApp, context: BrowserConte
     expect(page.get_by_role("tab", name=translate("kit.contents", "en"), exact=True)).to_be_visible()
 
 
-def test_a_cut_loses_neither_the_job_nor_what_was_typed(app: RunningApp, context: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The cable is out for 20 s in the middle of a job; then a click meets a gap, which makes Gradio reload the page."""
+def test_a_cut_loses_neither_the_job_nor_what_was_typed(
+    app: RunningApp, context: BrowserContext, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The cable is out for 20 s in the middle of a job, and typing meets the gap, which makes Gradio reload."""
     proxy = CuttableProxy(app.port)
     page = open_exhibit(context, f"http://127.0.0.1:{proxy.port}", "statistics")
     upload = tmp_path_factory.mktemp("upload") / "long.txt"
@@ -149,11 +151,15 @@ def test_a_cut_loses_neither_the_job_nor_what_was_typed(app: RunningApp, context
     proxy.cut()
     page.evaluate("window.sameJourney = true")
     page.locator("#field-statistics-text textarea").fill("切れている間に打った文")
-    expect(page.locator("lab-job [role=status]").first).to_contain_text(translate("job.offline", "ja")[:8], timeout=20_000)
+    expect(page.locator("lab-job [role=status]").first).to_contain_text(
+        translate("job.offline", "ja")[:8], timeout=20_000
+    )
     time.sleep(20)
     proxy.mend()
     page.wait_for_selector("lab-job[data-state=running], lab-job[data-state=done]", timeout=DRAWN)
-    expect(page.locator("lab-job [role=status]").first).not_to_contain_text(translate("job.offline", "ja")[:8], timeout=20_000)
+    expect(page.locator("lab-job [role=status]").first).not_to_contain_text(
+        translate("job.offline", "ja")[:8], timeout=20_000
+    )
     if page.evaluate("window.sameJourney !== true"):
         page.wait_for_selector("#tab-statistics lab-tail", timeout=DRAWN)
     page.reload()

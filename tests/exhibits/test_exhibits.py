@@ -134,5 +134,3 @@ def test_the_script_names_its_section(exhibit: Exhibit, locale: Locale) -> None:
 def _is_no_text(exhibit: Exhibit, name: str) -> bool:
     bounds = queries.bounds(exhibit.query, name)
     return bounds.kind not in ("text", "flag") and not bounds.free
-
-

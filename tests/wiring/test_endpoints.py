@@ -118,7 +118,9 @@ def test_a_public_page_bounds_texts_and_models_on_the_server(public: RunningApp)
         body = {"data": values, "fn_index": dependency["id"], "session_hash": "x", "event_data": {}}
         reply = httpx.post(f"{public.url}/gradio_api/queue/join", json=body)
         assert reply.status_code == 200
-        with httpx.stream("GET", f"{public.url}/gradio_api/queue/data", params={"session_hash": "x"}, timeout=60) as stream:
+        with httpx.stream(
+            "GET", f"{public.url}/gradio_api/queue/data", params={"session_hash": "x"}, timeout=60
+        ) as stream:
             told = next(line for line in stream.iter_lines() if "process_completed" in line)
         assert "lab-error" in told or '"success":false' in told.replace(" ", ""), told[:500]
     assert tried >= len(EXHIBITS) - 1
