@@ -24,7 +24,7 @@ def test_what_it_names_exists() -> None:
     assert tree
     for line in tree.group(1).splitlines():
         name = line.split()[0] if line.strip() else ""
-        if name and "/" in name or name.endswith((".py", ".txt", ".md")):
+        if (name and "/" in name) or name.endswith((".py", ".txt", ".md")):
             assert (ROOT / name).exists(), name
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.settings import LIMITS, MODES, ROOT, SETTINGS, read_settings, settings_table
+from core.settings import LIMITS, MODES, SETTINGS, read_settings
 
 
 def test_the_table_feeds_the_command_line_and_the_environment() -> None:
@@ -31,7 +31,6 @@ def test_nonsense_is_refused(arguments: list[str], capsys: pytest.CaptureFixture
     assert capsys.readouterr().err
     with pytest.raises(SystemExit):
         read_settings([], {"LAB_MODE": "open"})
-
 
 
 def test_limits_tighten_from_local_to_public() -> None:

@@ -58,6 +58,14 @@
     memory.write(typed);
   }, true);
 
+  // Gradio's text box tells of input on a key press alone; what an input method, a paste or the delete key writes has none.
+  const tellGradio = (event) => {
+    const box = event.target.closest?.("[id^=field-] textarea, [id^=field-] input[type=text]:not([role=combobox])");
+    if (box && !event.isComposing) box.dispatchEvent(new KeyboardEvent("keypress", { key: "Unidentified" }));
+  };
+  document.addEventListener("input", tellGradio);
+  document.addEventListener("compositionend", tellGradio);
+
   const writeAddress = (slug, link) => {
     const next = new URLSearchParams();
     for (const kept of ["lang", "__theme"]) if (params.get(kept)) next.set(kept, params.get(kept));

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from core.i18n import Locale, translate
+from core.i18n import Locale, translate, words
 from tabs._kit.foot import attribute
 
 Scale = Literal["attention", "probability", "similarity", "signed", "loss"]
@@ -257,8 +257,9 @@ def job_slot(slug: str) -> str:
 
 def job_card(job_id: str, *, slug: str, locale: Locale) -> str:
     """A job that the page's script follows by polling its status."""
-    words = {name: translate(f"job.{name}", locale) for name in ("offline", "cancel", "left", "position", "lost")}
-    return f'<lab-job data-job="{job_id}" data-slug="{slug}" data-words="{attribute(words)}"></lab-job>'
+    # As they are: the page's script fills in seconds and position.
+    told = {name: words(locale)[f"job.{name}"] for name in ("offline", "cancel", "left", "position", "lost")}
+    return f'<lab-job data-job="{job_id}" data-slug="{slug}" data-words="{attribute(told)}"></lab-job>'
 
 
 def _packed(values: npt.NDArray[Any]) -> str:

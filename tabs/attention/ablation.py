@@ -88,7 +88,7 @@ def _inputs(result: Intervention, locale: Locale) -> str:
         for place, unit in enumerate(found.units)
     ]
     return (
-        pictures.numbers([(told, f"{before:.1%} → {after:.1%}")])
+        pictures.numbers([(told, f"{100 * before:.3g}% → {100 * after:.3g}%")])
         + blanks.blank_boxes(found.units, found.position, locale)
         + pictures.token_boxes(boxes, title=translate("ablation.hide", locale))
     )

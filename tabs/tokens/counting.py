@@ -168,9 +168,9 @@ def build(room: Room) -> None:
         with room.more():
             widgets |= {"download": room.widget("download")}
         file = gr.File(label=t("statistics.file"), file_types=[".txt"], type="filepath", height=180)
-        button = gr.Button(t("statistics.start"), variant="primary")
+        button = gr.Button(t("statistics.start"), variant="primary", elem_id="statistics-start")
     with room.results():
-        card = gr.HTML(pictures.job_slot(SLUG), elem_classes="lab-view", js_on_load=None, apply_default_css=False)
+        card = gr.HTML(pictures.job_slot(SLUG), elem_classes="lab-job-place", js_on_load=None, apply_default_css=False)
         room.view()
 
     def start(values: Mapping[str, Any], _: gr.EventData, request: gr.Request) -> str:
@@ -178,7 +178,7 @@ def build(room: Room) -> None:
         try:
             return pictures.job_card(submit(values, room.context, workspace_of(request)), slug=SLUG, locale=locale)
         except Exception as error:  # noqa: BLE001 - a boundary like the frame's: told in words, logged when a defect
-            return f'<div class="lab-error" role="alert">{html.escape(sentence(error, locale))}</div>'
+            return f'<p class="lab-caution" role="alert">{html.escape(sentence(error, locale))}</p>'
 
     connect(button.click, start, inputs={"file": file} | widgets, outputs=[card], lane="light")
 

@@ -159,14 +159,18 @@ def _token_rows(result: Pipeline, places: Sequence[int], locale: Locale) -> str:
         state = " ".join(mark for mark, wanted in marks.items() if wanted)
         hint = opened.describe(found, token, locale)
         below = found.original(token) if token.unknown else "" if token.bytes else token.piece
-        subwords.append(
-            pictures.Box(
-                token.surface, "" if below == token.surface else visible(below), color, state, hint, f"t{place}", {"focus": place + 1},
-                word_start=_begins(found.tokens, place),
-            )
-        )  # fmt: skip
+        shared: dict[str, Any] = {
+            "group": color,
+            "state": state,
+            "hint": hint,
+            "link": f"t{place}",
+            "pick": {"focus": place + 1},
+        }
+        start = _begins(found.tokens, place)
+        below = "" if below == token.surface else visible(below)
+        subwords.append(pictures.Box(token.surface, below, word_start=start, **shared))
         segment = translate("tokens.segment", locale, segment=token.segment) if len(result.stages) > 1 else ""
-        numbers.append(pictures.Box(str(token.id), segment, color, state, hint, f"t{place}", {"focus": place + 1}))
+        numbers.append(pictures.Box(str(token.id), segment, **shared))
     titles = [translate(f"tokens.stage.{name}", locale) for name in ("subwords", "ids")]
     return pictures.token_boxes(subwords, title=titles[0]) + pictures.token_boxes(numbers, title=titles[1])
 

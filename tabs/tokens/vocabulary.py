@@ -24,7 +24,7 @@ SHOWN = 100
 class Query:
     """What is looked for, in which tokenizer, and which pieces count."""
 
-    text: str = queries.text("大学", limit=60)
+    text: str = queries.text("学", limit=60)
     tokenizer: str = queries.one_of(sources.DEFAULT, *sources.OFFERED, free=True)
     match: str = queries.one_of("prefix", "prefix", "substring", "exact")
     script: str = queries.one_of("all", *SCRIPTS)
@@ -181,5 +181,5 @@ EXHIBIT = Exhibit(
     evidence=evidence,
     build=build,
     prediction=Prediction(Query(text="コンピュータ"), 2, _answer),
-    steps=(Step({"text": "学"}), Step({"match": "substring"}), Step({"script": "katakana"})),
+    steps=(Step({"text": "量子"}), Step({"match": "substring"}), Step({"script": "katakana"})),
 )
