@@ -34,7 +34,8 @@ def describe_options() -> argparse.ArgumentParser:
             options.add_argument("--work", type=Path, default=PROJECT / "runs/bundled" / recipe.name,
                                  help="folder for intermediate files and checkpoints")  # fmt: skip
             options.add_argument("--assets", type=Path, default=PROJECT / "assets", help="folder for the results")
-            options.add_argument("--steps", type=int, default=recipe.steps, help="training steps in all")
+            if recipe.steps:
+                options.add_argument("--steps", type=int, default=recipe.steps, help="training steps in all")
             options.add_argument("--megabytes", type=float, default=recipe.megabytes, help="text to draw")
             options.add_argument("--seed", type=int, default=1)
     return parser

@@ -47,11 +47,14 @@ NFKC, then by WordPiece. Stored in half precision, loaded in single precision.
 ## Training
 
 Masked-language modelling alone, $masked_percent % of the tokens, 80/10/10 ([MASK], a random token, unchanged);
-$steps$planned steps of $tokens_per_step tokens, $seen tokens seen of a sample of $sample.
+$steps$planned steps of $tokens_per_step tokens$replanned, $seen tokens seen of a sample of $sample.
 Rows of $short tokens; from step $first_long on, rows of $long, so that later positions are trained too.
-Half of the rows are two segments cut after a full stop, so that the embedding of segment 1 is trained; there is no next-sentence
-prediction, and the pooler is absent. AdamW, peak learning rate $rate, linear warm-up and decay to zero, no dropout. The
-configuration names a dropout of 0.1 for those who fine-tune. Made by `python -m core.bundled train encoder --data DIR`, seed $seed.
+Half of the rows are two segments cut after a full stop, so that the embedding of segment 1 is trained; there is no
+next-sentence prediction, and the pooler is absent. Training is short, so it did not start from random numbers alone:
+the token embeddings began as word vectors counted from the sample (positive pointwise mutual information, truncated
+SVD), the output biases as token frequencies. AdamW, peak learning rate $rate, linear warm-up and decay to zero, no
+dropout; the configuration names a dropout of 0.1 for those who fine-tune.
+Made by `python -m core.bundled train encoder --data DIR`, seed $seed.
 
 ## Held-out results
 
@@ -118,7 +121,9 @@ def draw_rows(rows: Iterable[Iterable[object]]) -> str:
 def write_encoder_card(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     """Write the encoder's card from what its training and evaluation left, and from its configuration."""
     training, held_out = metrics["training"], metrics["held_out"]
-    steps, planned = training["steps"], training["planned_steps"]
+    steps, shape, plans = training["steps"], training["shape"], training["plans"]
+    planned = plans[-1][1]
+    followed = [f"{total:,} steps from step {start:,} on" for start, total in plans]
     results = [("**mix**", sum(row["hidden_tokens"] for row in held_out["sources"].values()), held_out["overall"], "")]
     results += [(name, row["hidden_tokens"], row, f"{row['unknown']:.2%}") for name, row in held_out["sources"].items()]
     return ENCODER.substitute(
@@ -130,16 +135,17 @@ def write_encoder_card(metrics: Mapping[str, Any], config: Mapping[str, Any]) ->
         inner=config["intermediate_size"],
         vocabulary=f"{config['vocab_size']:,}",
         positions=config["max_position_embeddings"],
-        masked_percent=round(100 * training["masked"]),
+        masked_percent=round(100 * shape["masked"]),
         steps=f"{steps:,}",
         planned="" if steps == planned else f" (of {planned:,} planned)",
-        tokens_per_step=f"{training['tokens_per_step']:,}",
-        seen=f"{steps * training['tokens_per_step'] / 1e6:.1f} M",
+        replanned="" if len(plans) == 1 else f" (the learning rate was planned for {', then for '.join(followed)})",
+        tokens_per_step=f"{shape['tokens_per_step']:,}",
+        seen=f"{steps * shape['tokens_per_step'] / 1e6:.1f} M",
         sample=f"{training['tokens_in_sample'] / 1e6:.1f} M",
-        short=training["short_rows"],
-        long=training["long_rows"],
-        first_long=f"{planned - training['long_steps']:,}",
-        rate=training["peak_learning_rate"],
+        short=shape["short"],
+        long=shape["long"],
+        first_long=f"{planned - round(planned * shape['share_long']):,}",
+        rate=shape["learning_rate"],
         seed=training["seed"],
         held_out_seed=held_out["seed"],
         row_tokens=held_out["row_tokens"],

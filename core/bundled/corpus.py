@@ -12,7 +12,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import Pool
+from multiprocessing import get_context
 from pathlib import Path
 
 from core.bundled.files import whole
@@ -115,6 +115,6 @@ def segment_sample(sample: Path, target: Path, *, processes: int) -> None:
     """Write the sample again with its words separated by spaces, documents still separated by empty lines."""
     lines = sample.read_text(encoding="utf-8").split("\n")
     tasks = [lines[start : start + LINES_PER_TASK] for start in range(0, len(lines), LINES_PER_TASK)]
-    with whole(target) as part, part.open("w", encoding="utf-8") as file, Pool(processes) as pool:
+    with whole(target) as part, part.open("w", encoding="utf-8") as file, get_context("spawn").Pool(processes) as pool:
         for words in pool.imap(segment_lines, tasks):
             file.write("\n".join(words) + "\n")

@@ -2,19 +2,19 @@
 
     sample.txt  a mix of whole documents           words.txt   the same, cut into MeCab words
     vocab.txt   WordPiece                          stream.npy  token ids, [SEP] after each document
-    mix.json    the megabytes of each corpus       checkpoints/
+    mix.json    the megabytes of each corpus       run.json    how the run trains, and its plans
+    checkpoints/
 
 Each step leaves one file in the work folder and is skipped when the file is there, so an interrupted run goes on.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from core.bundled.corpus import draw_sample, segment_sample
 from core.bundled.evaluation import COUNTS, METRICS, evaluate
 from core.bundled.files import read_json, write_json
 from core.bundled.recipe import Recipe, Request
+from core.bundled.start import start_from_counts
 from core.bundled.vocabulary import MODEL_MAX_LENGTH, encode_words, save_bert_tokenizer, train_wordpiece
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Shape:
     layers: int = 4
     heads: int = 4
     inner: int = 1_024
-    tokens_per_step: int = 1_024
+    tokens_per_step: int = 2_048
     masked: float = 0.2
     short: int = 128
     long: int = MODEL_MAX_LENGTH
@@ -66,7 +67,7 @@ def prepare(data: Path, work: Path, *, megabytes: float, seed: int, shape: Shape
     if not sample.exists():
         mix = draw_sample(data, sample, megabytes=megabytes, seed=seed)
         log.info("sample drawn, MB of each corpus: %s", mix)
-        (work / "mix.json").write_text(json.dumps(mix), encoding="utf-8")
+        write_json(work / "mix.json", mix)
     if not words.exists():
         segment_sample(sample, words, processes=count_processes())
     if not vocabulary.exists():
@@ -89,6 +90,7 @@ def configure(shape: Shape) -> BertConfig:
         max_position_embeddings=MODEL_MAX_LENGTH,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
+        initializer_range=shape.width**-0.5,  # BERT's 0.02 belongs to its width of 768
         pad_token_id=0,
     )
 
@@ -133,8 +135,12 @@ def train(work: Path, *, steps: int, seed: int, shape: Shape, callbacks: Sequenc
     stream = np.load(work / "stream.npy", mmap_mode="r")
     checkpoints = work / "checkpoints"
     checkpoint = get_last_checkpoint(str(checkpoints)) if checkpoints.exists() else None
+    note_plan(work, steps, seed=seed, shape=shape, checkpoint=checkpoint)
+    model = BertForMaskedPositions(configure(shape))
+    if checkpoint is None:
+        start_from_counts(model, stream, seed=seed)
     trainer = Trainer(
-        model=BertForMaskedPositions(configure(shape)),
+        model=model,
         args=TrainingArguments(
             output_dir=str(checkpoints),
             max_steps=steps,
@@ -147,7 +153,7 @@ def train(work: Path, *, steps: int, seed: int, shape: Shape, callbacks: Sequenc
             bf16=torch.cuda.is_available() or torch.backends.cpu.get_cpu_capability() == "AVX512",
             save_steps=shape.save_every,
             save_total_limit=2,
-            logging_steps=50,
+            logging_steps=max(1, steps // 100),
             disable_tqdm=True,
             dataloader_pin_memory=torch.cuda.is_available(),
             remove_unused_columns=False,
@@ -163,7 +169,25 @@ def train(work: Path, *, steps: int, seed: int, shape: Shape, callbacks: Sequenc
     return Path(newest)
 
 
-def export(work: Path, folder: Path, *, shape: Shape, seed: int) -> None:
+def note_plan(work: Path, steps: int, *, seed: int, shape: Shape, checkpoint: str | None) -> None:
+    """Keep in ``run.json`` how this run trains, and from which step on it followed which number of steps in all.
+
+    Raises: ValueError when the checkpoint belongs to a run of another shape or seed.
+    """
+    settings = {"shape": asdict(shape), "seed": seed}
+    plans: list[list[int]] = []
+    start = 0
+    if checkpoint is not None:
+        run = read_json(work / "run.json")
+        if {"shape": run["shape"], "seed": run["seed"]} != settings:
+            raise ValueError(f"{checkpoint} was trained with other settings: {run}")
+        plans, start = run["plans"], int(checkpoint.rpartition("-")[2])
+    if not plans or plans[-1][1] != steps:
+        plans.append([start, steps])
+    write_json(work / "run.json", settings | {"plans": plans})
+
+
+def export(work: Path, folder: Path) -> None:
     """Write the newest checkpoint in half precision, with its tokenizer, token counts and the facts of its training."""
     import torch
     from transformers import BertForMaskedLM
@@ -181,26 +205,19 @@ def export(work: Path, folder: Path, *, shape: Shape, seed: int) -> None:
         stale.unlink()
     model.half().save_pretrained(folder, max_shard_size=SHARD_SIZE)
     # Half precision is for the disk: without a dtype of the caller's the model is loaded in the precision of a CPU.
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = read_json(folder / "config.json")
     write_json(folder / "config.json", config | {"architectures": ["BertForMaskedLM"], "dtype": "float32"})
     save_bert_tokenizer(work / "vocab.txt", folder)
+    run = read_json(work / "run.json")
     stream = np.load(work / "stream.npy", mmap_mode="r")
-    counts = np.bincount(stream, minlength=shape.vocabulary).astype(np.uint32)
-    np.save(folder / COUNTS, counts)
-    state = json.loads((Path(checkpoint) / "trainer_state.json").read_text(encoding="utf-8"))
+    np.save(folder / COUNTS, np.bincount(stream, minlength=model.config.vocab_size).astype(np.uint32))
+    state = read_json(Path(checkpoint) / "trainer_state.json")
     training = {
         "parameters": parameters,
         "steps": state["global_step"],
-        "planned_steps": state["max_steps"],
-        "tokens_per_step": shape.tokens_per_step,
-        "masked": shape.masked,
         "tokens_in_sample": len(stream),
-        "short_rows": shape.short,
-        "long_rows": shape.long,
-        "long_steps": round(state["max_steps"] * shape.share_long),
-        "peak_learning_rate": shape.learning_rate,
-        "seed": seed,
-        "megabytes": json.loads((work / "mix.json").read_text(encoding="utf-8")),
+        "megabytes": read_json(work / "mix.json"),
+        **run,
     }
     write_json(folder / METRICS, {"training": training})
     for path in folder.iterdir():
@@ -217,7 +234,7 @@ def run_training(request: Request) -> None:
 
 def run_export(request: Request) -> None:
     """Export the newest checkpoint of the shipped encoder."""
-    export(request.work, request.assets / FOLDER, shape=Shape(), seed=request.seed)
+    export(request.work, request.assets / FOLDER)
 
 
 def run_evaluation(request: Request) -> None:
@@ -229,4 +246,4 @@ def run_evaluation(request: Request) -> None:
     (folder / "README.md").write_text(write_encoder_card(metrics, read_json(folder / "config.json")), encoding="utf-8")
 
 
-RECIPE = Recipe("encoder", steps=2_800, megabytes=72, train=run_training, export=run_export, evaluate=run_evaluation)
+RECIPE = Recipe("encoder", steps=2_750, megabytes=72, train=run_training, export=run_export, evaluate=run_evaluation)

@@ -14,9 +14,9 @@ class Request:
     data: Path
     work: Path
     assets: Path
-    steps: int
     megabytes: float
     seed: int
+    steps: int = 0
 
 
 Action = Callable[[Request], None]
@@ -27,8 +27,8 @@ class Recipe:
     """One thing that can be made: its name, the defaults of the shipped one, and what can be done with it."""
 
     name: str
-    steps: int  # of training
     megabytes: float  # of text drawn from the corpora
     train: Action
+    steps: int = 0  # of training, where there are any
     export: Action | None = None
     evaluate: Action | None = None

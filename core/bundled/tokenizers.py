@@ -88,7 +88,12 @@ def count_characters_per_token(tokenizer: Tokenizer, data: Path) -> float:
 
 
 def run_training(request: Request) -> None:
-    """Train both tokenizers on the encoder's sample, drawn anew if it is not there, and write their cards."""
+    """Train the shipped tokenizers."""
+    train(request, size=SIZE)
+
+
+def train(request: Request, *, size: int) -> None:
+    """Train both tokenizers on a sample drawn as the encoder's is, and write their cards."""
     sample, mix = request.work / "sample.txt", request.work / "mix.json"
     if not sample.exists():
         drawn = draw_sample(request.data, sample, megabytes=request.megabytes, seed=request.seed)
@@ -96,7 +101,7 @@ def run_training(request: Request) -> None:
     sources = json.loads(mix.read_text(encoding="utf-8"))
     for kind in KINDS:
         log.info("training %s", kind.name)
-        tokenizer = kind.train(read_lines(sample, every=EVERY), size=request.steps)
+        tokenizer = kind.train(read_lines(sample, every=EVERY), size=size)
         folder = request.assets / FOLDER / kind.name
         folder.mkdir(parents=True, exist_ok=True)
         metrics = {
@@ -114,4 +119,4 @@ def run_training(request: Request) -> None:
         save_fast_tokenizer(tokenizer, folder, **kind.special_tokens)
 
 
-RECIPE = Recipe("tokenizers", steps=SIZE, megabytes=72, train=run_training)
+RECIPE = Recipe("tokenizers", megabytes=72, train=run_training)

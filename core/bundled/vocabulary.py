@@ -5,7 +5,7 @@ WordPiece learns from MeCab words, as Tohoku BERT does; the other two learn from
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,19 +127,24 @@ def train_bpe(lines: Iterable[str], *, size: int) -> Tokenizer:
     return tokenizer
 
 
-def train_unigram(lines: Iterator[str], *, size: int) -> Tokenizer:
+def train_unigram(lines: Iterable[str], *, size: int) -> Tokenizer:
     """Train a SentencePiece Unigram model with byte fallback; returns a fast tokenizer with the same pieces."""
+    return convert_sentencepiece(train_sentencepiece(lines, size=size))
+
+
+def train_sentencepiece(lines: Iterable[str], *, size: int) -> bytes:
+    """Train a SentencePiece Unigram model of at most `size` pieces and return it as SentencePiece writes it."""
     import io
 
     import sentencepiece
-    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
     written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=lines,
+        sentence_iterator=iter(lines),
         model_writer=written,
         model_type="unigram",
         vocab_size=size,
+        hard_vocab_limit=False,  # a short text has fewer pieces
         character_coverage=0.9995,
         byte_fallback=True,
         normalization_rule_name="nfkc",
@@ -152,7 +157,15 @@ def train_unigram(lines: Iterator[str], *, size: int) -> Tokenizer:
         num_threads=2,
         minloglevel=2,
     )
-    model = sentencepiece.SentencePieceProcessor(model_proto=written.getvalue())
+    return written.getvalue()
+
+
+def convert_sentencepiece(proto: bytes) -> Tokenizer:
+    """Turn a trained SentencePiece Unigram model into a fast tokenizer that cuts text the same way."""
+    import sentencepiece
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+    model = sentencepiece.SentencePieceProcessor(model_proto=proto)
     pieces = [(model.id_to_piece(index), model.get_score(index)) for index in range(model.get_piece_size())]
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=model.unk_id(), byte_fallback=True))
     # SentencePiece folds runs of spaces and drops those at the ends.
