@@ -69,8 +69,7 @@ $results
 
 ## Limits
 
-- It is small and briefly trained: it knows grammar and frequent collocations, and few facts. Its first guess is a grammatical one
-  more often than a true one.
+- It is small and briefly trained: expect frequent words and particles in the right places, not facts.
 - A quarter of its text is literature of about 1890 to 1960 and part of it is chat and survey comments, so it can repeat dated or
   discriminatory wording and the views of those texts. Nothing was filtered for that.
 - Much of the encyclopedic text is about Kyoto and its history; names and places of other subjects are weak.
