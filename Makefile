@@ -14,7 +14,7 @@ test: $(VENV)/.dev
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	$(BIN)/pytest --ignore=tests/wiring --ignore=tests/browser -m "not slow"
+	$(BIN)/pytest --ignore=tests/wiring --ignore=tests/browser
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench

@@ -81,7 +81,9 @@ def show(result: Contrast, locale: Locale) -> tuple[str, ...]:
 
 def _verdict(result: Contrast, locale: Locale) -> str:
     found = result.attribution
-    figures = [(translate("attribution.target", locale), f"{found.target.token}  {found.target.probability:.1%}")]
+    figures = [
+        (translate("attribution.target", locale), f"{found.target.token}  {blanks.share(found.target.probability)}")
+    ]
     if result.agreement is not None:
         figures.append((translate("attribution.agreement", locale), f"{result.agreement:+.2f}"))
     told = pictures.note(translate(f"attribution.agree.{_degree(result.agreement)}", locale), kind="caution")

@@ -56,5 +56,10 @@ def blank_boxes(units: Sequence[Unit], position: int, locale: Locale, *, also: S
 
 def candidate_bars(candidates: Sequence[Candidate], *, title: str) -> str:
     """Candidates with their probabilities."""
-    entries = [pictures.Bar(c.token, c.probability, f"{c.probability:.1%}") for c in candidates]
+    entries = [pictures.Bar(c.token, c.probability, share(c.probability)) for c in candidates]
     return pictures.bars(entries, title=title, high=1.0)
+
+
+def share(probability: float) -> str:
+    """A probability as a percentage that is never rounded to nothing: 24.9 %, 0.0055 %."""
+    return f"{probability:.1%}" if probability >= 0.001 else f"{100 * probability:.2g}%"

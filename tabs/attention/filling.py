@@ -57,10 +57,12 @@ def show(result: Answer, locale: Locale) -> tuple[str, ...]:
 
 def _figures(mask: FilledMask, locale: Locale) -> str:
     best, original = mask.candidates[0], mask.original
-    entries = [(translate("fill.best", locale), f"{best.token}  {best.probability:.1%}")]
+    entries = [(translate("fill.best", locale), f"{best.token}  {blanks.share(best.probability)}")]
     if original:
         told = translate("fill.original", locale, token=original.token)
-        entries.append((told, translate("fill.rank", locale, rank=original.rank, share=f"{original.probability:.1%}")))
+        entries.append(
+            (told, translate("fill.rank", locale, rank=original.rank, share=blanks.share(original.probability)))
+        )
     return pictures.numbers(entries)
 
 
@@ -73,7 +75,7 @@ def _bars(mask: FilledMask, number: int, count: int, locale: Locale) -> str:
         pictures.Bar(
             candidate.token,
             candidate.probability,
-            f"{candidate.probability:.1%}",
+            blanks.share(candidate.probability),
             pick={"text": candidate.sentence, "position": mask.position if count == 1 else -1},
             note=translate("fill.was_here", locale, rank=candidate.rank)
             if mask.original and candidate.id == mask.original.id
