@@ -17,6 +17,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core import query as queries
+from core.errors import InvalidInput
 from core.i18n import ASSETS, DEFAULT_LOCALE, Locale, as_locale, preferred_locale, translate
 from core.jobs import State
 from core.workspaces import is_identity, new_identity
@@ -136,11 +137,11 @@ def workspace_of(request: gr.Request) -> str:
     """The visitor's workspace id.
 
     Raises:
-        RuntimeError: the page that sent this did not pass `FrontDoor`, which hands the id out.
+        InvalidInput: the browser keeps no cookies, or a program called: `FrontDoor` hands the id out with the page.
     """
     identity = request.cookies.get(WORKSPACE_COOKIE)
     if not is_identity(identity):
-        raise RuntimeError("no workspace")
+        raise InvalidInput("error.workspace.none")
     return str(identity)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.errors import InvalidInput
 from core.models.attention import attend, by_word, head_detail, hide_special
 from core.models.fill import fill_mask
 from core.models.loading import LoadedModel, load_model
@@ -56,11 +57,16 @@ def test_a_blank_and_its_attribution(encoder: LoadedModel) -> None:
     assert result.completeness_error < 0.1
 
 
-@pytest.mark.parametrize("text", ["😀🎉", "<script>alert(1)</script>", "あ" * 5_000, "\x00\x07", "ﷺ①㍿"])
+@pytest.mark.parametrize("text", ["😀🎉", "<script>alert(1)</script>", "あ" * 5_000, "猫\x07", "ﷺ①㍿"])
 def test_odd_texts_have_attention_too(encoder: LoadedModel, text: str) -> None:
     attention = attend(text, encoder)
     assert len(attention.units) <= 128
     np.testing.assert_allclose(attention.weights.sum(axis=-1), 1, atol=1e-5)
+
+
+def test_a_text_without_a_single_token_is_refused(encoder: LoadedModel) -> None:
+    with pytest.raises(InvalidInput, match="empty"):
+        attend("\x00\x07", encoder)
 
 
 def test_a_sentence_takes_milliseconds(encoder: LoadedModel) -> None:

@@ -122,7 +122,7 @@ def test_a_public_page_bounds_texts_and_models_on_the_server(public: RunningApp)
             "GET", f"{public.url}/gradio_api/queue/data", params={"session_hash": "x"}, timeout=60
         ) as stream:
             told = next(line for line in stream.iter_lines() if "process_completed" in line)
-        assert "lab-error" in told or '"success":false' in told.replace(" ", ""), told[:500]
+        assert 'role=\\"alert\\"' in told or '"success":false' in told.replace(" ", ""), told[:500]
     assert tried >= len(EXHIBITS) - 1
 
 
