@@ -19,6 +19,7 @@ from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import ModelUnavailable, ServiceError
+from core.libraries import import_transformers
 from core.presets import MODELS, locate
 from core.text.tokenizers import SubwordTokenizer, load_tokenizer
 
@@ -308,6 +309,8 @@ def _load(source: str, folder: Path, head: Head, *, allow_pickle: bool) -> Loade
     _prepare_torch()
     import torch
     from safetensors import SafetensorError
+
+    import_transformers()
     from transformers import AutoModel, AutoModelForMaskedLM
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 

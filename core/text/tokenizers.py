@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ModelUnavailable
+from core.libraries import import_transformers
 from core.text.types import Family
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
@@ -127,6 +128,8 @@ def _from_pretrained(location: str, source: str, allow_download: bool) -> Any:
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
     )
+
+    import_transformers()
     from transformers import AutoTokenizer
 
     try:

@@ -1,0 +1,17 @@
+"""The slow libraries, imported when first needed and by one thread at a time."""
+
+from __future__ import annotations
+
+import threading
+
+_IMPORTING = threading.Lock()
+
+
+def import_transformers() -> None:
+    """Import what the app uses of transformers before any thread asks for a part of it.
+
+    The library resolves its names lazily, and two threads that do so at once can find one missing: a visitor who comes
+    while the defaults are still being drawn would meet an ImportError.
+    """
+    with _IMPORTING:
+        from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer, BertTokenizer  # noqa: F401
