@@ -131,6 +131,8 @@ def _prepare_torch() -> None:
     core that somebody else uses (torch's threads spin). Training runs in processes of its own and is not touched.
     """
     import torch
+
+    import_transformers()
     from transformers.utils import logging as transformers_logging
 
     torch.set_num_threads(1)
@@ -236,6 +238,7 @@ def _read_json(path: Path) -> Mapping[str, Any]:
 
 
 def _check_config(config: Mapping[str, Any], folder: Path, source: str) -> None:
+    import_transformers()
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
     # An adapter's folder points at another model, which would be loaded past these checks.
