@@ -1,0 +1,1 @@
+"""Examples: their types, where they come from, and how they are split."""

@@ -1,0 +1,252 @@
+"""Files of this machine as rows: CSV, TSV, JSONL, JSON, parquet and plain text, each also compressed by gzip.
+
+A row that cannot be read is told with its line and its reason, and the others go on.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.data.rows import BrokenRow, Row, Table, make_table
+from core.errors import InvalidInput
+
+LARGEST_FILE = 2_000_000_000  # bytes, after decompression
+_LONGEST_RECORD = 1_000  # lines; a quoted cell that goes on longer has lost its closing quote
+_LARGEST_FIELD = 2**31 - 1  # the csv module refuses cells over 131,072 characters unless told otherwise
+_ENCODINGS = ("utf-8", "cp932")
+_DELIMITERS = (",", "\t", ";", "|")
+
+
+def read_file(path: str) -> Table:
+    """Read a file as rows, by the ending of its name.
+
+    Raises:
+        InvalidInput: ``error.data.no_file``, ``.file_kind`` (an ending nobody reads), ``.too_large``, ``.gzip``,
+            ``.encoding`` (neither UTF-8 nor Shift_JIS), ``.parquet``, ``.json``, ``.empty`` (no row at all), each with
+            ``source``, the file's name.
+    """
+    place = Path(path).expanduser()
+    if not place.is_file():
+        raise InvalidInput("error.data.no_file", source=place.name)
+    endings = [ending.lower() for ending in place.suffixes]
+    compressed = bool(endings) and endings[-1] == ".gz"
+    kind = next(iter(endings[-2:-1] if compressed else endings[-1:]), "")
+    if kind == ".parquet":
+        table = _read_parquet(place, compressed=compressed)
+    elif kind in (".csv", ".tsv", ".jsonl", ".json", ".txt"):
+        text = decode(_read_bytes(place, compressed=compressed), source=place.name)
+        table = {
+            ".csv": _parse_csv,
+            ".tsv": _parse_csv,
+            ".jsonl": _parse_json_lines,
+            ".json": _parse_json,
+            ".txt": _parse_lines,
+        }[kind](text, place.name)
+    else:
+        raise InvalidInput("error.data.file_kind", source=place.name)
+    if not table.rows and not table.broken:
+        raise InvalidInput("error.data.empty", source=place.name)
+    return table
+
+
+def decode(data: bytes, *, source: str) -> str:
+    """Text of bytes in UTF-8 (with or without a mark), UTF-16 with a mark, or Shift_JIS as Windows writes it (cp932).
+
+    The encoding that most lines agree with wins. What does not agree with it becomes lone surrogates, by which the rows
+    it stands in are found to be broken.
+
+    Raises:
+        InvalidInput: ``error.data.encoding`` when less than half of the lines agree with any.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    lines = [line for line in data.split(b"\n") if not line.isascii()]
+    agreeing = {encoding: sum(_agrees(line, encoding) for line in lines) for encoding in _ENCODINGS}
+    best = max(_ENCODINGS, key=lambda encoding: agreeing[encoding])
+    if 2 * agreeing[best] < len(lines) or b"\0" in data:
+        raise InvalidInput("error.data.encoding", source=source)
+    return data.decode(best, errors="surrogateescape").removeprefix("\ufeff")
+
+
+def _agrees(line: bytes, encoding: str) -> bool:
+    try:
+        line.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _read_bytes(path: Path, *, compressed: bool) -> bytes:
+    if path.stat().st_size > LARGEST_FILE:
+        raise InvalidInput("error.data.too_large", source=path.name, limit=LARGEST_FILE // 10**6)
+    if not compressed:
+        return path.read_bytes()
+    try:
+        with gzip.open(path) as file:
+            data = file.read(LARGEST_FILE + 1)
+    except (OSError, EOFError, zlib.error):
+        raise InvalidInput("error.data.gzip", source=path.name) from None
+    if len(data) > LARGEST_FILE:
+        raise InvalidInput("error.data.too_large", source=path.name, limit=LARGEST_FILE // 10**6)
+    return data
+
+
+def _split_lines(text: str) -> list[str]:
+    """Lines with their ends; not by `str.splitlines`, which also cuts at characters that may stand in a text."""
+    return io.StringIO(text, newline=None).readlines()
+
+
+def _parse_lines(text: str, source: str) -> Table:
+    lines = (line.strip() for line in _split_lines(text))
+    return make_table(source, [Row(number, {"text": line}) for number, line in enumerate(lines, start=1) if line])
+
+
+def _parse_json_lines(text: str, source: str) -> Table:
+    rows: list[Row] = []
+    broken: list[BrokenRow] = []
+    for number, line in enumerate(_split_lines(text), start=1):
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError):
+            broken.append(BrokenRow("", number, "error.data.not_json"))
+            continue
+        if isinstance(values, dict):
+            rows.append(Row(number, values))
+        else:
+            broken.append(BrokenRow("", number, "error.data.not_object"))
+    return make_table(source, rows, broken)
+
+
+def _parse_json(text: str, source: str) -> Table:
+    """One JSON value: a list of objects, ``{"data": [...]}``, columns, or SQuAD's nested form; or JSON lines after all.
+
+    The official files of JGLUE end in .json and hold an object on every line.
+    """
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        table = _parse_json_lines(text, source)
+        if not table.rows:
+            raise InvalidInput("error.data.json", source=source) from None
+        return table
+    if isinstance(values, dict):
+        data = values.get("data")
+        if isinstance(data, list):
+            values = data
+        elif values and all(isinstance(column, list) for column in values.values()):
+            values = [dict(zip(values, cells, strict=False)) for cells in zip(*values.values(), strict=False)]
+        else:
+            values = [values]
+    if not isinstance(values, list):
+        raise InvalidInput("error.data.json", source=source)
+    objects: list[Any] = []
+    for value in values:
+        if isinstance(value, dict) and isinstance(value.get("paragraphs"), list):
+            objects.extend(_flatten_squad(value))
+        else:
+            objects.append(value)
+    rows = [Row(number, value) for number, value in enumerate(objects, start=1) if isinstance(value, dict)]
+    broken = [
+        BrokenRow("", number, "error.data.not_object")
+        for number, value in enumerate(objects, start=1)
+        if not isinstance(value, dict)
+    ]
+    return make_table(source, rows, broken)
+
+
+def _flatten_squad(article: dict[str, Any]) -> Iterator[Any]:
+    for paragraph in article["paragraphs"]:
+        if not isinstance(paragraph, dict):
+            yield paragraph
+            continue
+        for question in paragraph.get("qas") or ():
+            yield {"title": article.get("title", ""), "context": paragraph.get("context"), **question}
+
+
+def _read_parquet(path: Path, *, compressed: bool) -> Table:
+    import pyarrow
+    import pyarrow.parquet
+
+    source: Any = pyarrow.BufferReader(_read_bytes(path, compressed=True)) if compressed else path
+    try:
+        values = pyarrow.parquet.read_table(source).to_pylist()
+    except (pyarrow.ArrowException, OSError, ValueError):
+        raise InvalidInput("error.data.parquet", source=path.name) from None
+    return make_table(path.name, [Row(number, row) for number, row in enumerate(values, start=1)])
+
+
+def _parse_csv(text: str, source: str) -> Table:
+    lines = _split_lines(text)
+    records = _read_records(lines, _find_delimiter(lines, tabs=source.lower().removesuffix(".gz").endswith(".tsv")))
+    header: list[str] = []
+    rows: list[Row] = []
+    broken: list[BrokenRow] = []
+    for number, cells in records:
+        if not header:
+            if cells is None:
+                raise InvalidInput("error.data.header", source=source)
+            header = [name.strip() for name in cells]
+        elif cells is None:
+            broken.append(BrokenRow("", number, "error.data.quote"))
+        elif not cells or (len(header) > 1 and not any(cell.strip() for cell in cells)):
+            continue  # a blank line
+        elif len(cells) != len(header):
+            params = {"cells": len(cells), "columns": len(header)}
+            broken.append(BrokenRow("", number, "error.data.cells", params))
+        else:
+            rows.append(Row(number, dict(zip(header, cells, strict=True))))
+    return make_table(source, rows, broken)
+
+
+def _find_delimiter(lines: Sequence[str], *, tabs: bool) -> str:
+    """What cuts the first lines into the most columns, the same number in each; a comma when nothing does."""
+    if tabs and lines and "\t" in lines[0]:
+        return "\t"
+
+    def agreement(delimiter: str) -> tuple[int, int]:
+        counts = [len(cells) if cells else 0 for _, cells in _read_records(lines[:20], delimiter)]
+        columns = counts[0] if counts else 0
+        return (sum(count == columns for count in counts), columns) if columns > 1 else (0, 0)
+
+    return max(_DELIMITERS, key=agreement)
+
+
+def _read_records(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str] | None]]:
+    """The first line (from 1) of each record and its cells; None for a line whose quotes do not close.
+
+    Quotes in a tab-separated file are mostly just quotes: a line that cannot be read otherwise is cut at its tabs.
+    """
+    csv.field_size_limit(_LARGEST_FIELD)
+    first = place = 0
+
+    def feed() -> Iterator[str]:
+        nonlocal place
+        while place < len(lines) and place - first < _LONGEST_RECORD:
+            place += 1
+            yield lines[place - 1]
+
+    reader = csv.reader(feed(), delimiter=delimiter, strict=True)
+    while first < len(lines):
+        try:
+            cells: list[str] | None = next(reader, None)
+            if cells is None:
+                return
+        except csv.Error:
+            cells = lines[first].rstrip("\n").split(delimiter) if delimiter == "\t" else None
+            place = first + 1  # go on after this line, with a reader that has forgotten the quote
+            reader = csv.reader(feed(), delimiter=delimiter, strict=True)
+        yield first + 1, cells
+        first = place

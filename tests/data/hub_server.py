@@ -1,0 +1,158 @@
+"""A small Hugging Face Hub: data set repositories of the disk, read by the routes that the real client uses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+Files = Mapping[str, bytes]  # path in the repository -> content
+Repository = Mapping[str, Files]  # revision -> files
+
+
+def commit_of(repository: str, revision: str) -> str:
+    """A stable commit id for a revision."""
+    return hashlib.sha1(f"{repository}@{revision}".encode()).hexdigest()
+
+
+class HubServer(ThreadingHTTPServer):
+    """Serves repositories; ``requests`` lists what was asked for."""
+
+    def __init__(self, repositories: Mapping[str, Repository]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.repositories = repositories
+        self.gated: frozenset[str] = frozenset()
+        self.requests: list[str] = []
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def find(self, repository: str, revision: str) -> tuple[str, Files] | None:
+        """The name and files of a revision given by name or commit."""
+        for name, files in self.repositories[repository].items():
+            if revision in (name, commit_of(repository, name)):
+                return name, files
+        return None
+
+
+@contextmanager
+def serve(repositories: Mapping[str, Repository]) -> Iterator[HubServer]:
+    """Run a Hub in a thread."""
+    server = HubServer(repositories)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: HubServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep quiet."""
+
+    def do_HEAD(self) -> None:
+        self._answer()
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._answer()
+
+    def _answer(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        self.server.requests.append(f"{self.command} {path}")
+        api = path.startswith("/api/datasets/")
+        rest = path.removeprefix("/api/datasets/" if api else "/datasets/")
+        name = "/".join(rest.split("/")[:2])
+        if not path.startswith(("/api/datasets/", "/datasets/")) or name not in self.server.repositories:
+            return self._send(404, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound"})
+        if name in self.server.gated:
+            return self._send(403, {"error": "gated"}, {"X-Error-Code": "GatedRepo"})
+        rest = rest.removeprefix(name).strip("/")
+        verb, _, rest = rest.partition("/") if rest else ("revision", "", "main")
+        found = next(
+            (
+                (revision, files, rest.removeprefix(prefix).strip("/"))
+                for revision, files in self.server.repositories[name].items()
+                for prefix in (revision, commit_of(name, revision))
+                if rest == prefix or rest.startswith(f"{prefix}/")
+            ),
+            None,
+        )
+        if found is None:
+            return self._send(404, {"error": "Revision not found"}, {"X-Error-Code": "RevisionNotFound"})
+        revision, files, place = found
+        commit = commit_of(name, revision)
+        if api and verb == "revision":
+            siblings = [{"rfilename": file} for file in files]
+            return self._send(
+                200,
+                {"_id": commit, "id": name, "sha": commit, "private": False, "gated": False, "disabled": False,
+                 "downloads": 0, "likes": 0, "tags": [], "siblings": siblings},
+            )  # fmt: skip
+        if api and verb == "tree":
+            return self._send_tree(files, place)
+        if not api and verb == "resolve" and place in files:
+            return self._send_file(files[place], commit)
+        return self._send(404, {"error": "Entry not found"}, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": commit})
+
+    def _send_tree(self, files: Files, folder: str) -> None:
+        prefix = f"{folder}/" if folder else ""
+        recursive = "recursive=true" in self.path.lower()
+        entries: dict[str, dict[str, Any]] = {}
+        for path, content in files.items():
+            if not path.startswith(prefix):
+                continue
+            first, _, deeper = path.removeprefix(prefix).partition("/")
+            if deeper:
+                directory = prefix + first
+                entries[directory] = {"type": "directory", "path": directory, "oid": "0" * 40, "size": 0}
+                if not recursive:
+                    continue
+            entries[path] = {
+                "type": "file", "path": path, "oid": hashlib.sha1(content).hexdigest(), "size": len(content)
+            }  # fmt: skip
+        if prefix and not entries:
+            return self._send(404, {"error": "Entry not found"}, {"X-Error-Code": "EntryNotFound"})
+        return self._send(200, list(entries.values()))
+
+    def _send_file(self, content: bytes, commit: str) -> None:
+        first, last = 0, len(content) - 1
+        if wanted := self.headers.get("Range"):
+            start, _, end = wanted.removeprefix("bytes=").partition("-")
+            first, last = int(start), min(int(end or last), last)
+        body = content[first : last + 1]
+        self.send_response(206 if wanted else 200)
+        self.send_header("X-Repo-Commit", commit)
+        self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
+        self.send_header("Accept-Ranges", "bytes")
+        if wanted:
+            self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
+        self._finish(body, "application/octet-stream")
+
+    def _send(self, status: int, value: Any, headers: Mapping[str, str] = {}) -> None:
+        self.send_response(status)
+        for name, text in headers.items():
+            self.send_header(name, text)
+        self._finish(json.dumps(value).encode(), "application/json")
+
+    def _finish(self, body: bytes, kind: str) -> None:
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)

@@ -1,0 +1,70 @@
+"""What is drawn, and what counts as the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from core.data.examples import (
+    Answer,
+    Article,
+    ChoiceQuestion,
+    LabelledPair,
+    LabelledText,
+    Passage,
+    PlainText,
+    ReadingQuestion,
+    RetrievalQuestion,
+    Triple,
+)
+from core.data.splits import draw_examples, draw_validation, subject_of
+
+
+def label_of(example: LabelledText) -> str:
+    return example.label
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.25, 0.5])
+def test_every_label_gives_its_share(share: float) -> None:
+    examples = [LabelledText(f"文{n}", "a" if n < 60 else "b" if n < 90 else "c") for n in range(100)]
+    train, validation = draw_validation(examples, share=share, seed=0, label_of=label_of)
+    counts = Counter(map(label_of, validation))
+    assert len(validation) == round(100 * share)
+    assert all(abs(counts[label] - share * size) < 1 for label, size in (("a", 60), ("b", 30), ("c", 10)))
+    assert sorted([*train, *validation], key=examples.index) == examples
+    assert list(train) == sorted(train, key=examples.index)
+
+
+def test_small_and_strange_sets() -> None:
+    one, two = LabelledText("a", "x"), LabelledText("b", "y")
+    assert draw_validation([], share=0.1, seed=0, label_of=label_of) == ((), ())
+    assert draw_validation([one], share=0.5, seed=0, label_of=label_of) == ((one,), ())
+    assert draw_validation([one, one, one], share=0.5, seed=0, label_of=label_of) == ((one,) * 3, ())
+    assert draw_validation([one, two], share=0.0, seed=0, label_of=label_of) == ((one, two), ())
+    train, validation = draw_validation([one, two], share=0.01, seed=0, label_of=label_of)
+    assert (len(train), len(validation)) == (1, 1)
+    train, validation = draw_validation([one] * 5 + [two] * 7, share=0.1, seed=0, label_of=label_of)
+    assert set(validation) == {one}  # the smaller of two groups that cannot be cut
+    train, validation = draw_validation([one, two], share=1.0, seed=0, label_of=label_of)
+    assert len(train) == 1
+
+
+def test_what_is_about_the_same() -> None:
+    assert subject_of(LabelledText("ＡＢ Ｃ", "x")) == subject_of(PlainText("ABC"))
+    assert subject_of(LabelledPair("犬", "猫", "a")) == subject_of(LabelledPair("猫", "犬", "b"))
+    assert subject_of(ChoiceQuestion("何?", ("a", "b"), 0)) == subject_of(ChoiceQuestion("何?", ("c", "d"), 1))
+    reading = ReadingQuestion("どこ?", "奈良の都", (Answer("奈良", 0),))
+    retrieval = RetrievalQuestion("いつ?", Passage("都", "奈良の都"))
+    assert subject_of(reading) == subject_of(retrieval) == "奈良の都"
+    assert subject_of(Article("本文", "見出し")) == "本文"
+    assert subject_of(Triple("文", "同じ", "違う")) == "文"
+    assert subject_of(3) == subject_of(3) != subject_of(4)
+
+
+def test_a_draw_keeps_the_order() -> None:
+    examples = list(range(50))
+    drawn = draw_examples(examples, limit=10, seed=1)
+    assert list(drawn) == sorted(drawn)
+    assert len(set(drawn)) == 10
+    assert draw_examples(examples, limit=0, seed=1) == draw_examples(examples, limit=99, seed=1) == tuple(examples)
