@@ -1,0 +1,347 @@
+"""Sentence embeddings by contrast: SimCSE without labels, and from entailment and contradiction (book 8.2, 8.3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from core.data.cells import read_number, read_text
+from core.data.examples import PlainText, ScoredPair, Triple
+from core.search.embedding import embed
+from core.tasks.batching import evaluating
+from core.tasks.task import Architecture, Column, Hyperparameters, Option, Prediction, Setup, device_of
+from core.tasks.tokenizing import encode_texts
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from core.search.hits import Floats
+    from core.tasks.task import Collator, Features
+
+_PAIR_COLUMNS = (
+    Column("sentence1", "text", required=False),
+    Column("sentence2", "text", required=False),
+    Column("score", "number", required=False),
+)
+_PAIR_LENGTH = 512  # tokens of a sentence in evaluation, whatever the length in training (as in the book)
+_DEFAULTS = Hyperparameters(epochs=1, batch_size=64, learning_rate=3e-5, warmup=0.0, max_length=32, evaluate_every=250)
+_SUPERVISED_DEFAULTS = replace(_DEFAULTS, epochs=3, batch_size=128, learning_rate=5e-5)
+_MODEL_OPTIONS = (Option("temperature", 0.05), Option("pooling", "cls", ("cls", "mean")))
+
+
+@dataclass(frozen=True)
+class _Contrast:
+    """What both kinds share: rows may also be pairs with a score (JSTS), by which a model is judged."""
+
+    architecture: Architecture = "encoder"
+    metric: str = "spearman"
+    greater_is_better: bool = True
+
+    def label_of(self, example: PlainText | Triple | ScoredPair) -> str | None:
+        """None: nothing is labelled."""
+        return None
+
+    def labels(self, examples: Sequence[PlainText | Triple | ScoredPair]) -> tuple[str, ...]:
+        """Empty."""
+        return ()
+
+    def score(self, predictions: Sequence[Prediction]) -> dict[str, float]:
+        """Spearman and Pearson correlation of cosines with scores; NaN when fewer than two pairs have a score."""
+        from scipy.stats import pearsonr, spearmanr
+
+        scored = [prediction for prediction in predictions if prediction.gold is not None]
+        golds = [float(prediction.gold) for prediction in scored]
+        cosines = [float(prediction.predicted) for prediction in scored]
+        if len(scored) < 2:  # a metric that chooses checkpoints must be there: NaN is never the best, so the last stays
+            return {"spearman": math.nan, "pearson": math.nan}
+        if len(set(golds)) == 1 or len(set(cosines)) == 1:  # a constant correlates with nothing
+            return {"spearman": 0.0, "pearson": 0.0}
+        return {
+            "spearman": float(spearmanr(golds, cosines).statistic),
+            "pearson": float(pearsonr(golds, cosines).statistic),
+        }
+
+
+@dataclass(frozen=True)
+class SimCSE(_Contrast):
+    """Sentences alone: each goes through the model twice, and dropout makes the two views.
+
+    The dense layer on top serves in training only. ``repetition`` over 0 repeats up to that share of a sentence's
+    tokens in its second view, so that equal length no longer gives a pair away (Wu et al. 2022, ESimCSE).
+    """
+
+    name: str = "simcse"
+    sections: tuple[str, ...] = ("8.2.2", "8.3.1")
+    columns: tuple[Column, ...] = (Column("text", "text", required=False), *_PAIR_COLUMNS)
+    options: tuple[Option, ...] = (*_MODEL_OPTIONS, Option("repetition", 0.0))
+    defaults: Hyperparameters = _DEFAULTS
+
+    def read(self, row: Mapping[str, Any]) -> PlainText | ScoredPair:
+        """A sentence, or a pair with its score."""
+        return PlainText(read_text(row, "text")) if _has(row, "text") or not _has_pair(row) else _read_pair(row)
+
+    def write(self, example: PlainText | ScoredPair) -> dict[str, Any]:
+        """The row of an example."""
+        return {"text": example.text} if isinstance(example, PlainText) else _write_pair(example)
+
+    def load(self, folder: str, setup: Setup) -> PreTrainedModel:
+        """See `core.tasks.simcse_model`."""
+        return _load(folder, setup, self.options, projection="training")
+
+    def prepare(
+        self, examples: Sequence[PlainText | ScoredPair], tokenizer: PreTrainedTokenizerBase, setup: Setup
+    ) -> Sequence[Features]:
+        """Token ids of every sentence; both sentences of a pair are taken as sentences, its score is not looked at."""
+        texts = [
+            text
+            for example in examples
+            for text in ((example.text,) if isinstance(example, PlainText) else (example.first, example.second))
+        ]
+        return encode_texts(tokenizer, texts, max_length=setup.max_length)
+
+    def collator(self, tokenizer: PreTrainedTokenizerBase, setup: Setup) -> Collator:
+        """Each sentence twice, (B, 2, T)."""
+        return _view_collator(
+            tokenizer, max_length=setup.max_length, repetition=float(_choose(setup, self.options)["repetition"])
+        )
+
+    def predict(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        examples: Sequence[PlainText | ScoredPair],
+        setup: Setup,
+        *,
+        batch_size: int = 32,
+    ) -> list[Prediction]:
+        """The cosine of each pair; for a sentence alone only the loss among the sentences of its batch.
+
+        Without dropout both views of a sentence are equal: such a loss tells how far apart the sentences lie.
+        """
+        plain = {place: example.text for place, example in enumerate(examples) if isinstance(example, PlainText)}
+        vectors = embed(
+            model,
+            tokenizer,
+            list(plain.values()),
+            batch_size=batch_size,
+            max_length=setup.max_length,
+        )
+        losses = _contrast(model, np.stack([vectors, vectors], axis=1), batch_size=batch_size)
+        alone = {place: Prediction(place, None, None, loss) for place, loss in zip(plain, losses, strict=True)}
+        return _merge(alone, _predict_pairs(model, tokenizer, examples, batch_size=batch_size))
+
+
+@dataclass(frozen=True)
+class SupervisedSimCSE(_Contrast):
+    """A premise, what follows from it, and what contradicts it, as a hard negative beside all others of the batch.
+
+    The dense layer on top stays in use after training. A triple may come without a contradiction.
+    """
+
+    name: str = "simcse-supervised"
+    sections: tuple[str, ...] = ("8.2.3", "8.3.2")
+    columns: tuple[Column, ...] = (
+        Column("anchor", "text", required=False),
+        Column("positive", "text", required=False),
+        Column("negative", "text", required=False),
+        *_PAIR_COLUMNS,
+    )
+    options: tuple[Option, ...] = _MODEL_OPTIONS
+    defaults: Hyperparameters = _SUPERVISED_DEFAULTS
+
+    def read(self, row: Mapping[str, Any]) -> Triple | ScoredPair:
+        """A triple, or a pair with its score."""
+        if not _has(row, "anchor") and _has_pair(row):
+            return _read_pair(row)
+        return Triple(read_text(row, "anchor"), read_text(row, "positive"), read_text(row, "negative", required=False))
+
+    def write(self, example: Triple | ScoredPair) -> dict[str, Any]:
+        """The row of an example."""
+        if isinstance(example, ScoredPair):
+            return _write_pair(example)
+        return {"anchor": example.anchor, "positive": example.positive, "negative": example.negative}
+
+    def load(self, folder: str, setup: Setup) -> PreTrainedModel:
+        """See `core.tasks.simcse_model`."""
+        return _load(folder, setup, self.options, projection="always")
+
+    def prepare(
+        self, examples: Sequence[Triple | ScoredPair], tokenizer: PreTrainedTokenizerBase, setup: Setup
+    ) -> Sequence[Features]:
+        """Token ids of the premise, and those of ``positive`` and ``negative``; a scored pair has no negative."""
+        triples = [
+            example if isinstance(example, Triple) else Triple(example.first, example.second) for example in examples
+        ]
+        anchors, positives, negatives = (
+            encode_texts(tokenizer, texts, max_length=setup.max_length)
+            for texts in (
+                [triple.anchor for triple in triples],
+                [triple.positive for triple in triples],
+                [triple.negative for triple in triples],
+            )
+        )
+        return [
+            {**anchor, "positive": positive, "negative": negative, "has_negative": bool(triple.negative)}
+            for triple, anchor, positive, negative in zip(triples, anchors, positives, negatives, strict=True)
+        ]
+
+    def collator(self, tokenizer: PreTrainedTokenizerBase, setup: Setup) -> Collator:
+        """Three views of each example, (B, 3, T), and ``has_negative`` (B,)."""
+        import torch
+
+        def collate(features: list[Features]) -> dict[str, Tensor]:
+            from core.tasks.encoders import pad_views
+
+            # All three even where no example has a negative: processes that share candidates need equal shapes.
+            views = [[feature, feature["positive"], feature["negative"]] for feature in features]
+            known = torch.tensor([feature["has_negative"] for feature in features])
+            return {**pad_views(views, tokenizer), "has_negative": known}
+
+        return collate
+
+    def predict(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        examples: Sequence[Triple | ScoredPair],
+        setup: Setup,
+        *,
+        batch_size: int = 32,
+    ) -> list[Prediction]:
+        """The cosine of each pair; for a triple its loss in its batch and, as details, its two cosines."""
+        places = [place for place, example in enumerate(examples) if isinstance(example, Triple)]
+        triples = [example for example in examples if isinstance(example, Triple)]
+        texts = [text for triple in triples for text in (triple.anchor, triple.positive, triple.negative)]
+        flat = embed(model, tokenizer, texts, batch_size=batch_size, max_length=setup.max_length)
+        vectors = flat.reshape(len(triples), 3, flat.shape[1])
+        known = np.array([bool(triple.negative) for triple in triples])
+        losses = _contrast(model, vectors, known, batch_size=batch_size)
+        alone = {}
+        for place, loss, row, has_negative in zip(places, losses, vectors, known, strict=True):
+            cosines = {"positive_cosine": _cosine(row[0], row[1])}
+            if has_negative:
+                cosines["negative_cosine"] = _cosine(row[0], row[2])
+            alone[place] = Prediction(place, None, None, loss, details=cosines)
+        return _merge(alone, _predict_pairs(model, tokenizer, examples, batch_size=batch_size))
+
+
+def _has(row: Mapping[str, Any], column: str) -> bool:
+    return bool(read_text(row, column, required=False))
+
+
+def _has_pair(row: Mapping[str, Any]) -> bool:
+    return any(_has(row, column) for column in ("sentence1", "sentence2"))
+
+
+def _read_pair(row: Mapping[str, Any]) -> ScoredPair:
+    return ScoredPair(read_text(row, "sentence1"), read_text(row, "sentence2"), read_number(row, "score"))
+
+
+def _write_pair(pair: ScoredPair) -> dict[str, Any]:
+    return {"sentence1": pair.first, "sentence2": pair.second, "score": pair.score}
+
+
+def _choose(setup: Setup, options: Sequence[Option]) -> dict[str, Any]:
+    return {option.name: setup.options.get(option.name, option.default) for option in options}
+
+
+def _load(folder: str, setup: Setup, options: Sequence[Option], *, projection: str) -> PreTrainedModel:
+    from core.libraries import import_transformers
+
+    import_transformers()
+    from core.tasks.simcse_model import load_sentence_encoder
+
+    chosen = _choose(setup, options)
+    return load_sentence_encoder(
+        folder,
+        pooling=str(chosen["pooling"]),
+        temperature=float(chosen["temperature"]),
+        projection=projection,
+    )
+
+
+def _view_collator(tokenizer: PreTrainedTokenizerBase, *, max_length: int, repetition: float) -> Collator:
+    def collate(features: list[Features]) -> dict[str, Tensor]:
+        from core.tasks.encoders import pad_views
+
+        if not repetition:
+            return pad_views([[feature, feature] for feature in features], tokenizer)
+        views = [[feature, repeat_tokens(feature, share=repetition, max_length=max_length)] for feature in features]
+        return pad_views(views, tokenizer)
+
+    return collate
+
+
+def repeat_tokens(feature: Features, *, share: float, max_length: int) -> Features:
+    """The same text with some of its tokens twice in a row: from none to `share` of them, or to two when that is more.
+
+    The first and last token, which stand around the text, are never repeated; no more are repeated than `max_length`
+    leaves room for. Draws from torch's own random state.
+
+    Source: Wu et al. 2022, "ESimCSE", 3.1.
+    """
+    import torch
+
+    length = len(feature["input_ids"])
+    content = length - 2
+    most = min(max(2, int(share * content)), content, max_length - length)
+    if most <= 0:
+        return feature
+    count = int(torch.randint(0, most + 1, ()))
+    times = torch.ones(length, dtype=torch.int64)
+    times[torch.randperm(content)[:count] + 1] = 2
+    return {name: torch.as_tensor(values).repeat_interleave(times).tolist() for name, values in feature.items()}
+
+
+def _contrast(
+    model: PreTrainedModel, vectors: Floats, known: npt.NDArray[np.bool_] | None = None, *, batch_size: int
+) -> list[float]:
+    """The loss of each example of (N, V, D) among the `batch_size` examples that stand beside it."""
+    import torch
+
+    losses: list[float] = []
+    encoder: Any = model
+    with evaluating(model):
+        for start in range(0, len(vectors), batch_size):
+            part = slice(start, start + batch_size)
+            negatives = None if known is None else torch.from_numpy(known[part]).to(device_of(model))
+            losses += encoder.contrast(torch.from_numpy(vectors[part]).to(device_of(model)), negatives).tolist()
+    return losses
+
+
+def _predict_pairs(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, examples: Sequence[Any], *, batch_size: int
+) -> dict[int, Prediction]:
+    pairs = {place: example for place, example in enumerate(examples) if isinstance(example, ScoredPair)}
+    # A caption stands in several pairs of JSTS: every different sentence is embedded once.
+    texts = list(dict.fromkeys(text for pair in pairs.values() for text in (pair.first, pair.second)))
+    rows = dict(
+        zip(
+            texts,
+            embed(model, tokenizer, texts, batch_size=batch_size, max_length=_PAIR_LENGTH),
+            strict=True,
+        )
+    )
+    return {
+        place: Prediction(place, pair.score, _cosine(rows[pair.first], rows[pair.second]), math.nan)
+        for place, pair in pairs.items()
+    }
+
+
+def _cosine(one: Floats, other: Floats) -> float:
+    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / lengths if lengths else 0.0
+
+
+def _merge(*parts: Mapping[int, Prediction]) -> list[Prediction]:
+    found = {place: prediction for part in parts for place, prediction in part.items()}
+    return [found[place] for place in sorted(found)]
+
+
+TASKS = (SimCSE(), SupervisedSimCSE())
