@@ -1,0 +1,114 @@
+"""The process of a run: it claims the folder, lets itself be stopped, and never ends without saying why."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from core.errors import Busy
+from core.tasks.task import Hyperparameters
+from core.training.config import read_config, write_config
+from core.training.events import LAST, Event, EventLog, Failed, Finished, Step, read_events
+from core.training.failures import explain, killed
+from core.training.folder import RunFolder
+
+logger = logging.getLogger(__name__)
+
+
+class StopSwitch:
+    """Whether somebody asked this process to stop: by SIGTERM or SIGINT, or by the file ``stop`` on any system."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._file = folder.stop
+        self._signalled = False
+
+    def __call__(self) -> bool:
+        """Whether it was asked."""
+        return self._signalled or self._file.exists()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take the signals inside; only the main thread of a process can."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {name: signal.signal(name, self._hear) for name in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
+
+    def _hear(self, *_: Any) -> None:
+        self._signalled = True
+
+
+def work(path: Path, *, config_file: Path | None = None) -> Event:
+    """Do or go on with the run in `path` until it ends, and return how.
+
+    Raises:
+        Busy: another process works on it.
+    """
+    folder, first = RunFolder(path), int(os.environ.get("RANK", "0")) == 0
+    log, switch = EventLog(folder.events), StopSwitch(folder)
+    with switch.listening():
+        if first:
+            finished = _take_over(folder, log, anew=config_file is not None)
+            if finished:
+                return finished
+        try:
+            outcome = _train(folder, log, switch, config_file)
+        finally:
+            if first:
+                folder.stop.unlink(missing_ok=True)
+        if first:
+            log.write(outcome)
+    return outcome
+
+
+def _take_over(folder: RunFolder, log: EventLog, *, anew: bool) -> Finished | None:
+    """Make this process the one that works on the run; how it ended when there is nothing left to do."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    # The program that started this process, or torchrun above it, may have claimed the run on its behalf.
+    if folder.is_worked_on() and folder.read_process().get("pid") not in (os.getpid(), os.getppid()):
+        raise Busy("error.training.running")
+    events, _ = read_events(folder.events)
+    if events and isinstance(events[-1], Finished) and not anew:
+        return events[-1]
+    folder.stop.unlink(missing_ok=True)
+    if events and not isinstance(events[-1], LAST):
+        log.write(killed(step=last_step(events)))
+    folder.claim()
+    return None
+
+
+def _train(folder: RunFolder, log: EventLog, switch: StopSwitch, config_file: Path | None) -> Event:
+    """Train; whatever goes wrong becomes the event that tells it."""
+    settings = Hyperparameters()
+    try:
+        config = read_config(folder.config if config_file is None else config_file)
+        if config_file is not None and int(os.environ.get("RANK", "0")) == 0:
+            write_config(config, folder.config)
+        settings = config.hyperparameters
+        from core.training.engine import train
+
+        return train(folder, config, asked=switch, log=log)
+    except Exception as error:  # the boundary: an error that left here would leave no word of itself
+        logger.exception("the run failed")
+        return explain(error, settings, step=last_step(read_events(folder.events)[0]))
+
+
+def last_step(events: Sequence[Event]) -> int:
+    """The last step that was told of, 0 before the first."""
+    return next((event.step for event in reversed(events) if isinstance(event, Step)), 0)
+
+
+def succeeded(event: Event) -> bool:
+    """Whether a run that ended with `event` ended well."""
+    return not isinstance(event, Failed)

@@ -1,0 +1,129 @@
+"""Runs in processes of their own: they outlive the program, survive ``kill -9``, stop when asked, and come in twos."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.errors import Busy, InvalidInput
+from core.settings import ROOT
+from core.training.config import write_config
+from core.training.estimate import estimate
+from core.training.events import Evaluated, Failed, Saved, Started, Step, follow
+from core.training.folder import RunFolder
+from core.training.runs import RunState, RunStore
+from tests.training.tiny import distance, events_of, review_config, run_task, tagging_config
+
+SECONDS = 120  # a machine may be busy
+
+
+def wait(until: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not until():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_killed_run_goes_on_to_the_same_end(tmp_path: Path, encoder: Path) -> None:
+    """``kill -9`` inside an epoch, then a stop, each followed by the same command: the weights are equal, bit by bit."""
+    config = review_config(tmp_path, encoder, train=80, validation=8, epochs=10, evaluate_every=7)
+    store = RunStore(tmp_path / "runs")
+    run = store.create(config)
+    assert (run.state, run.config, run.failure) == (RunState.WAITING, config, None)
+    assert [other.id for other in store.list()] == [run.id]
+
+    def view() -> RunState:
+        return store.view(run.id).state
+
+    store.start(run.id)
+    with pytest.raises(Busy):
+        store.start(run.id)
+    with pytest.raises(Busy):
+        store.delete(run.id)
+    wait(lambda: any(isinstance(event, Step) and event.step > 16 for event in events_of(run.folder.path)))
+    os.kill(int(run.folder.read_process()["pid"]), signal.SIGKILL)
+    wait(lambda: view() is not RunState.RUNNING)
+    killed = store.view(run.id)
+    assert killed.state is RunState.INTERRUPTED and 16 < killed.step < 100
+    assert killed.failure and killed.failure.cure == "training.cure.resume"
+
+    store.start(run.id)
+    wait(lambda: sum(isinstance(event, Started) for event in events_of(run.folder.path)) == 2)
+    store.stop(run.id)
+    wait(lambda: view() is not RunState.RUNNING)
+    stopped = store.view(run.id)
+    assert stopped.state is RunState.STOPPED, run.folder.log.read_text(encoding="utf-8")[-2000:]
+    assert stopped.has_model and 7 < stopped.step < 100 and stopped.failure is None
+
+    # The command line is the same run.
+    command = [sys.executable, "-m", "core.training", str(run.folder.path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=SECONDS)
+    done = store.view(run.id)
+    assert (done.state, done.step, done.total) == (RunState.DONE, 100, 100)
+    run_task(config, tmp_path / "whole")
+    assert distance(tmp_path / "whole/model", run.folder.model) == 0.0
+
+    other = store.create(review_config(tmp_path, encoder, epochs=1))
+    compared = store.compare([run.id, other.id])
+    assert compared.differences["hyperparameters.epochs"] == (10.0, 1.0)
+    assert [step.step for step in compared.steps[0]] == list(range(1, 101))
+    assert len(compared.evaluations[0]) == 15 and not compared.steps[1]
+    store.delete(run.id)
+    assert [left.id for left in store.list()] == [other.id] and not run.folder.path.exists()
+    for name in (run.id, "../runs", "20200101-000000-abcdef"):
+        with pytest.raises(InvalidInput, match="no_run"):
+            store.view(name)
+
+
+def test_two_processes_train_as_one(tmp_path: Path, steady: Path) -> None:
+    """A loss over tokens, of which every batch has another number: two batches of 4 are one of 8."""
+    config = tagging_config(tmp_path, steady, batch_size=4)
+    folder = RunFolder(tmp_path / "two")
+    folder.path.mkdir()
+    write_config(config, folder.config)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    done = subprocess.run(
+        [*command, "-m", "core.training", str(folder.path)],
+        cwd=ROOT, check=False, capture_output=True, text=True, timeout=SECONDS, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    both, events = run_task(tagging_config(tmp_path, steady, batch_size=8), tmp_path / "one"), events_of(folder.path)
+    alone = events_of(tmp_path / "one")
+    assert isinstance(events[0], Started) and events[0].processes == 2
+    assert [type(event) for event in events] == [type(event) for event in alone]  # one process tells
+    losses = [[event.loss for event in told if isinstance(event, Step)] for told in (events, alone)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-3)
+    metrics = [[dict(event.metrics) for event in told if isinstance(event, Evaluated)] for told in (events, alone)]
+    assert metrics[0][-1] == pytest.approx(metrics[1][-1], abs=1e-3)
+    assert distance(folder.model, tmp_path / "one/model") < 1e-3
+    assert both["examples"] == {"train": 24, "validation": 8, "test": 0}
+
+
+def test_the_estimate_comes_from_steps_of_this_machine(tmp_path: Path, encoder: Path) -> None:
+    config = review_config(tmp_path, encoder, max_length=12, epochs=3)
+    found = estimate(config)
+    assert (found.steps, found.evaluations, found.examples, found.validation) == (15, 3, 40, 16)
+    assert found.seconds > found.steps * found.seconds_per_step > 0
+    assert 100 < found.megabytes < 5_000
+    assert 0.1 < found.truncated < 0.9 and found.longest == 12
+    assert sum(found.labels.values()) == 40 and set(found.labels) == {"positive", "negative"}
+    assert found.leaked == 0
+    assert not (tmp_path / "estimate.json").exists()
+
+
+def test_a_command_that_cannot_work_says_so(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    done = subprocess.run(
+        [sys.executable, "-m", "core.training", str(folder.path)],
+        cwd=ROOT, check=False, capture_output=True, text=True, timeout=SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 1 and "error.training.no_config" in done.stderr
+    (event,) = follow(folder.events)
+    assert isinstance(event, Failed) and not isinstance(event, Saved)
