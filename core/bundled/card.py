@@ -47,13 +47,13 @@ NFKC, then by WordPiece. Stored in half precision, loaded in single precision.
 ## Training
 
 Masked-language modelling alone, $masked_percent % of the tokens, 80/10/10 ([MASK], a random token, unchanged);
-$steps$planned steps of $tokens_per_step tokens$replanned, $seen tokens seen of a sample of $sample.
-Rows of $short tokens; from step $first_long on, rows of $long, so that later positions are trained too.
-Half of the rows are two segments cut after a full stop, so that the embedding of segment 1 is trained; there is no
-next-sentence prediction, and the pooler is absent. Training is short, so it did not start from random numbers alone:
-the token embeddings began as word vectors counted from the sample (positive pointwise mutual information, truncated
-SVD), the output biases as token frequencies. AdamW, peak learning rate $rate, linear warm-up and decay to zero, no
-dropout; the configuration names a dropout of 0.1 for those who fine-tune.
+$steps$planned steps of $tokens_per_step tokens$replanned, $seen tokens seen of a sample of $sample$earlier.
+Rows of $short tokens, half of them at random positions so that every position is trained; from step $first_long on, rows
+of $long. Half of the rows are two segments cut after a full stop, so that the embedding of segment 1 is trained; there
+is no next-sentence prediction, and the pooler is absent. Training is short, so it did not start from random numbers
+alone: the token embeddings began as word vectors counted from the sample (positive pointwise mutual information,
+truncated SVD), the output biases as token frequencies. $optimizer, peak learning rate $rate, linear
+warm-up and decay to zero, no dropout; the configuration names a dropout of 0.1 for those who fine-tune.
 Made by `python -m core.bundled train encoder --data DIR`, seed $seed.
 
 ## Held-out results
@@ -145,6 +145,8 @@ def write_encoder_card(metrics: Mapping[str, Any], config: Mapping[str, Any]) ->
         long=shape["long"],
         first_long=f"{planned - round(planned * shape['share_long']):,}",
         rate=shape["learning_rate"],
+        optimizer="Muon for the matrices inside and AdamW for the rest" if "weight_decay" in shape else "AdamW",
+        earlier=_tell_earlier(training.get("earlier")),
         seed=training["seed"],
         held_out_seed=held_out["seed"],
         row_tokens=held_out["row_tokens"],
@@ -168,6 +170,14 @@ def write_encoder_card(metrics: Mapping[str, Any], config: Mapping[str, Any]) ->
             if source.name in training["megabytes"]
         ),
     )
+
+
+def _tell_earlier(training: Mapping[str, Any] | None) -> str:
+    """What the model went on from, where it did not begin anew."""
+    if not training:
+        return ""
+    seen = training["steps"] * training["shape"]["tokens_per_step"] / 1e6
+    return f"; it went on from an earlier state that had seen {seen:.1f} M tokens of another draw"
 
 
 def write_tokenizer_card(metrics: Mapping[str, Any], *, title: str, japanese: str, english: str) -> str:

@@ -3,6 +3,7 @@
     sample.txt  a mix of whole documents           words.txt   the same, cut into MeCab words
     vocab.txt   WordPiece                          stream.npy  token ids, [SEP] after each document
     mix.json    the megabytes of each corpus       run.json    how the run trains, and its plans
+    start/      an earlier encoder with the same vocabulary, to go on from (only where somebody put it)
     checkpoints/
 
 Each step leaves one file in the work folder and is skipped when the file is there, so an interrupted run goes on.
@@ -12,11 +13,10 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,7 +24,9 @@ from core.bundled.card import write_encoder_card
 from core.bundled.corpus import draw_sample, segment_sample
 from core.bundled.evaluation import COUNTS, METRICS, evaluate
 from core.bundled.files import read_json, write_json
+from core.bundled.pretraining import Pace, export_model, find_checkpoint, note_plan, pick_attention, train_model
 from core.bundled.recipe import Recipe, Request
+from core.bundled.shards import part_vectors
 from core.bundled.start import start_from_counts
 from core.bundled.vocabulary import MODEL_MAX_LENGTH, encode_words, save_bert_tokenizer, train_wordpiece
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FOLDER = Path("models/encoder")  # under the assets
-SHARD_SIZE = "9MB"  # no file of the project is larger than 10 MB
+START = "start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class Shape:
     long: int = MODEL_MAX_LENGTH
     share_long: float = 0.06
     learning_rate: float = 1e-3
-    warmup: float = 0.06  # of all steps
+    weight_decay: float = 0.05
+    warmup: float = 0.03  # of all steps
     save_every: int = 300  # steps
 
 
@@ -95,37 +98,12 @@ def configure(shape: Shape) -> BertConfig:
     )
 
 
-def stop_on_signal() -> TrainerCallback:
-    """Return a callback that, at SIGTERM or SIGINT, lets the running step end, saves a checkpoint and stops."""
-    from transformers import TrainerCallback
-
-    class StopOnSignal(TrainerCallback):
-        asked = False
-
-        def ask(self, *_: object) -> None:
-            self.asked = True
-
-        def on_train_begin(self, *_: Any, **__: Any) -> None:
-            self.previous = {name: signal.signal(name, self.ask) for name in (signal.SIGTERM, signal.SIGINT)}
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if self.asked:
-                control.should_save = control.should_training_stop = True
-
-        def on_train_end(self, *_: Any, **__: Any) -> None:
-            for name, handler in self.previous.items():
-                signal.signal(name, handler)
-
-    return StopOnSignal()
-
-
 def train(work: Path, *, steps: int, seed: int, shape: Shape, callbacks: Sequence[TrainerCallback] = ()) -> Path:
     """Train on the prepared stream, from the last checkpoint if there is one, and return the newest checkpoint."""
     import torch
-    from transformers import AutoTokenizer, Trainer, TrainingArguments, set_seed
-    from transformers.trainer_utils import get_last_checkpoint
+    from transformers import AutoTokenizer, set_seed
 
-    from core.bundled.masked import BertForMaskedPositions, MaskedBatches, plan_phases, take_batch
+    from core.bundled.masked import BertForMaskedPositions, MaskedBatches, plan_phases
 
     set_seed(seed)
     phases = plan_phases(
@@ -133,92 +111,48 @@ def train(work: Path, *, steps: int, seed: int, shape: Shape, callbacks: Sequenc
     )
     tokenizer = AutoTokenizer.from_pretrained(work / "tokenizer")
     stream = np.load(work / "stream.npy", mmap_mode="r")
-    checkpoints = work / "checkpoints"
-    checkpoint = get_last_checkpoint(str(checkpoints)) if checkpoints.exists() else None
+    checkpoint = find_checkpoint(work)
     note_plan(work, steps, seed=seed, shape=shape, checkpoint=checkpoint)
-    model = BertForMaskedPositions(configure(shape))
-    if checkpoint is None:
-        start_from_counts(model, stream, seed=seed)
-    trainer = Trainer(
-        model=model,
-        args=TrainingArguments(
-            output_dir=str(checkpoints),
-            max_steps=steps,
-            per_device_train_batch_size=1,  # an item is a batch
-            train_sampling_strategy="sequential",  # the batches are shuffled already
-            learning_rate=shape.learning_rate,
-            warmup_steps=shape.warmup,
-            weight_decay=0.01,
-            adam_beta2=0.98,
-            bf16=torch.cuda.is_available() or torch.backends.cpu.get_cpu_capability() == "AVX512",
-            save_steps=shape.save_every,
-            save_total_limit=2,
-            logging_steps=max(1, steps // 100),
-            disable_tqdm=True,
-            dataloader_pin_memory=torch.cuda.is_available(),
-            remove_unused_columns=False,
-            seed=seed,
-        ),
-        train_dataset=MaskedBatches(stream, phases, tokenizer, masked=shape.masked, seed=seed),
-        data_collator=take_batch,
-        callbacks=[stop_on_signal(), *callbacks],
+    config = configure(shape)
+    config._attn_implementation = pick_attention()
+    earlier = work / START
+    if earlier.exists():
+        model = BertForMaskedPositions.from_pretrained(earlier, config=config, dtype=torch.float32)
+    else:
+        model = BertForMaskedPositions(config)
+        if checkpoint is None:
+            start_from_counts(model, stream, seed=seed)
+    batches = MaskedBatches(
+        stream, phases, tokenizer, masked=shape.masked, positions=config.max_position_embeddings, seed=seed
     )
-    trainer.train(resume_from_checkpoint=checkpoint)
-    newest = get_last_checkpoint(str(checkpoints))
-    assert newest is not None  # the Trainer saves at its last step
-    return Path(newest)
-
-
-def note_plan(work: Path, steps: int, *, seed: int, shape: Shape, checkpoint: str | None) -> None:
-    """Keep in ``run.json`` how this run trains, and from which step on it followed which number of steps in all.
-
-    Raises: ValueError when the checkpoint belongs to a run of another shape or seed.
-    """
-    settings = {"shape": asdict(shape), "seed": seed}
-    plans: list[list[int]] = []
-    start = 0
-    if checkpoint is not None:
-        run = read_json(work / "run.json")
-        if {"shape": run["shape"], "seed": run["seed"]} != settings:
-            raise ValueError(f"{checkpoint} was trained with other settings: {run}")
-        plans, start = run["plans"], int(checkpoint.rpartition("-")[2])
-    if not plans or plans[-1][1] != steps:
-        plans.append([start, steps])
-    write_json(work / "run.json", settings | {"plans": plans})
+    pace = Pace(shape.learning_rate, shape.weight_decay, shape.warmup, shape.save_every)
+    return train_model(model, batches, work=work, steps=steps, seed=seed, pace=pace, callbacks=callbacks)
 
 
 def export(work: Path, folder: Path) -> None:
     """Write the newest checkpoint in half precision, with its tokenizer, token counts and the facts of its training."""
     import torch
     from transformers import BertForMaskedLM
-    from transformers.trainer_utils import get_last_checkpoint
 
-    checkpoint = get_last_checkpoint(str(work / "checkpoints"))
+    checkpoint = find_checkpoint(work)
     if checkpoint is None:
         raise FileNotFoundError(f"no checkpoint in {work / 'checkpoints'}")
-    folder.mkdir(parents=True, exist_ok=True)
     model = BertForMaskedLM.from_pretrained(checkpoint, dtype=torch.float32)
-    parameters = model.num_parameters()
     # Fine-tuning sees its few examples many times, so whoever trains this model further wants BERT's own dropout.
-    model.config.hidden_dropout_prob = model.config.attention_probs_dropout_prob = 0.1
-    for stale in folder.glob("model*.safetensors*"):
-        stale.unlink()
-    model.half().save_pretrained(folder, max_shard_size=SHARD_SIZE)
-    # Half precision is for the disk: without a dtype of the caller's the model is loaded in the precision of a CPU.
-    config = read_json(folder / "config.json")
-    write_json(folder / "config.json", config | {"architectures": ["BertForMaskedLM"], "dtype": "float32"})
+    export_model(model, folder, dropout=0.1)
+    part_vectors(folder)
     save_bert_tokenizer(work / "vocab.txt", folder)
-    run = read_json(work / "run.json")
     stream = np.load(work / "stream.npy", mmap_mode="r")
     np.save(folder / COUNTS, np.bincount(stream, minlength=model.config.vocab_size).astype(np.uint32))
-    state = read_json(Path(checkpoint) / "trainer_state.json")
     training = {
-        "parameters": parameters,
-        "steps": state["global_step"],
+        "parameters": model.num_parameters(),
+        "steps": read_json(checkpoint / "trainer_state.json")["global_step"],
         "tokens_in_sample": len(stream),
         "megabytes": read_json(work / "mix.json"),
-        **run,
+        **read_json(work / "run.json"),
     }
+    if (work / START).exists():
+        training["earlier"] = read_json(work / START / METRICS)["training"]
     write_json(folder / METRICS, {"training": training})
     for path in folder.iterdir():
         path.chmod(0o644)
@@ -246,4 +180,4 @@ def run_evaluation(request: Request) -> None:
     (folder / "README.md").write_text(write_encoder_card(metrics, read_json(folder / "config.json")), encoding="utf-8")
 
 
-RECIPE = Recipe("encoder", steps=2_750, megabytes=72, train=run_training, export=run_export, evaluate=run_evaluation)
+RECIPE = Recipe("encoder", steps=6_600, megabytes=150, train=run_training, export=run_export, evaluate=run_evaluation)

@@ -35,11 +35,14 @@ class BertForMaskedPositions(BertForMaskedLM):
         input_ids: Tensor,  # (B, T)
         labels: Tensor,  # (B, T), IGNORED where nothing is to be predicted
         token_type_ids: Tensor | None = None,  # (B, T)
+        position_ids: Tensor | None = None,  # (B, T)
         num_items_in_batch: Tensor | int | None = None,
         **_: Any,
     ) -> MaskedLMOutput:
         """Return the mean cross-entropy over the labelled positions N, and their logits (N, V)."""
-        states = self.bert(input_ids, token_type_ids=token_type_ids).last_hidden_state  # (B, T, D)
+        states = self.bert(
+            input_ids, token_type_ids=token_type_ids, position_ids=position_ids
+        ).last_hidden_state  # (B, T, D)
         chosen = labels != IGNORED  # (B, T)
         logits = self.cls(states[chosen])  # (N, V)
         total = nn.functional.cross_entropy(logits.float(), labels[chosen], reduction="sum")
@@ -70,7 +73,8 @@ class MaskedBatches(Dataset[dict[str, Tensor]]):
     """One item is the whole batch of one training step: rows of text in shuffled order, masked 80/10/10.
 
     Every second row is split after a full stop near its middle into two segments, so that the embedding of segment 1
-    is trained; nothing predicts whether they belong together.
+    is trained; nothing predicts whether they belong together. Every second pair of rows starts at a random position, so
+    that short rows, which are cheap, train the later positions as well.
     """
 
     def __init__(
@@ -80,10 +84,12 @@ class MaskedBatches(Dataset[dict[str, Tensor]]):
         tokenizer: PreTrainedTokenizerBase,
         *,
         masked: float,
+        positions: int,
         seed: int,
     ) -> None:
         self.stream = stream
         self.phases = phases
+        self.positions = positions
         self.seed = seed
         self.collator = DataCollatorForLanguageModeling(tokenizer, mlm_probability=masked, seed=seed)
         self.collator.create_rng()
@@ -115,7 +121,18 @@ class MaskedBatches(Dataset[dict[str, Tensor]]):
         self.collator.generator.manual_seed(self.seed * 1_000_003 + step)
         inputs = torch.from_numpy(ids)
         inputs, labels = self.collator.torch_mask_tokens(inputs, torch.isin(inputs, self.special))
-        return {"input_ids": inputs, "token_type_ids": torch.from_numpy(segments), "labels": labels}
+        return {
+            "input_ids": inputs,
+            "token_type_ids": torch.from_numpy(segments),
+            "position_ids": torch.from_numpy(self.place(step, phase)),
+            "labels": labels,
+        }
+
+    def place(self, step: int, phase: Phase) -> NDArray[np.int64]:
+        """Number the positions (B, T) of a step's rows: from 0 in half of them, from a random start in the others."""
+        starts = np.random.default_rng((self.seed, step)).integers(self.positions - phase.length + 1, size=phase.rows)
+        starts[np.arange(phase.rows) % 4 < 2] = 0
+        return starts[:, None] + np.arange(phase.length)
 
     def arrange(self, content: TokenIds, *, paired: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Lay out T - 2 tokens as [CLS] A [SEP], or as [CLS] A [SEP] B [SEP] without the last; with segment ids."""
@@ -126,9 +143,3 @@ class MaskedBatches(Dataset[dict[str, Tensor]]):
         cut = int(stops[np.abs(stops - middle).argmin()]) if len(stops) else middle
         ids = np.array([self.cls, *content[:cut], self.sep, *content[cut:-1], self.sep])
         return ids, (np.arange(len(ids)) > cut + 1).astype(np.int64)
-
-
-def take_batch(items: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Unwrap the one item that is a batch already, for the data loader."""
-    (batch,) = items
-    return batch

@@ -53,14 +53,23 @@ def embed_tokens(counts: NDArray[np.float32], *, width: int, seed: int) -> NDArr
 
 
 def start_from_counts(model: BertForMaskedLM, stream: NDArray[np.uint16], *, seed: int) -> None:
-    """Give the model its first token embeddings, and output biases that already predict each token's frequency."""
+    """Give the model its first embeddings, and output biases that already predict each token's frequency.
+
+    Positions start as sinusoids of length 1 (the book's 2.2.2): how far two tokens stand apart is then the same product
+    everywhere, so a head that looks at its neighbour is found once and not anew for each position.
+    """
     import torch
+
+    from core.models.positions import encode_positions
 
     size, width = model.config.vocab_size, model.config.hidden_size
     vectors = torch.from_numpy(embed_tokens(count_neighbours(stream, size), width=width, seed=seed))
     known = vectors.norm(dim=1) > 0.5
     frequency = torch.from_numpy(np.bincount(stream, minlength=size)).float() + 1
     frequency[: len(SPECIAL_TOKENS)] = 1
+    # The slowest hand turns once in 628 positions; with the usual base half of the hands would hardly move in a row.
+    positions = encode_positions(model.config.max_position_embeddings, width, base=100.0).matrix  # (T, D)
     with torch.no_grad():
+        model.bert.embeddings.position_embeddings.weight.copy_(torch.from_numpy(positions) * (2 / width) ** 0.5)
         model.bert.embeddings.word_embeddings.weight[known] = vectors[known]
         model.cls.predictions.bias.copy_((frequency / frequency.sum()).log())

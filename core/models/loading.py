@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from core.errors import ModelUnavailable, ServiceError
 from core.libraries import import_transformers
-from core.presets import MODELS, locate
+from core.presets import MODELS, locate, models_folder
 from core.text.tokenizers import SubwordTokenizer, load_tokenizer
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ Head = Literal["base", "masked-lm"]
 MEMORY_BYTES = 2_000_000_000  # for all shared models together, in float32: four models of BERT's base size
 WEIGHTS, WEIGHTS_INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+
+# One load at a time in the whole process, whichever cache asks. Two at once would need twice the memory; and while
+# transformers loads a model it replaces `PreTrainedModel.tie_weights` by nothing: of two loads that overlap, the second
+# takes that nothing for the original and leaves the tying of weights switched off for good.
+_LOADING = threading.RLock()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,20 +70,30 @@ class LoadedModel:
         return getattr(self.model.config, "max_position_embeddings", 512) - offset
 
 
-class ModelCache:
+class HasSize(Protocol):
+    """Whatever says how much memory it takes."""
+
+    @property
+    def megabytes(self) -> float:
+        """In memory."""
+
+
+Kept = TypeVar("Kept", bound=HasSize)
+
+
+class ModelCache(Generic[Kept]):
     """The least recently used models go when the bytes of all together pass the budget."""
 
     def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = budget_bytes
-        self._models: OrderedDict[Hashable, LoadedModel] = OrderedDict()
+        self._models: OrderedDict[Hashable, Kept] = OrderedDict()
         self._lock = threading.Lock()
-        self._loading = threading.Lock()  # one load at a time: two at once would need twice the memory
 
-    def get(self, key: Hashable, load: Callable[[], LoadedModel]) -> LoadedModel:
+    def get(self, key: Hashable, load: Callable[[], Kept]) -> Kept:
         """The model under `key`, loaded now if it is not here; a model in use by others is never held up by a load."""
         if model := self._find(key):
             return model
-        with self._loading:
+        with _LOADING:
             if model := self._find(key):  # someone else loaded it while this thread waited
                 return model
             model = load()
@@ -91,7 +106,7 @@ class ModelCache:
     def __len__(self) -> int:
         return len(self._models)
 
-    def _find(self, key: Hashable) -> LoadedModel | None:
+    def _find(self, key: Hashable) -> Kept | None:
         with self._lock:
             if key in self._models:
                 self._models.move_to_end(key)
@@ -99,6 +114,9 @@ class ModelCache:
 
     def _bytes(self) -> float:
         return sum(model.megabytes * 1e6 for model in self._models.values())
+
+
+_MODELS: ModelCache[LoadedModel] = ModelCache(MEMORY_BYTES)  # made with the module: no two threads can make two
 
 
 def load_model(
@@ -115,12 +133,7 @@ def load_model(
         InvalidInput: `source` has not the form of a name.
     """
     folder, stamp = _find_folder(source, allow_download=allow_download, allow_pickle=allow_pickle)
-    return _shared_models().get((folder, stamp, head), lambda: _load(source, folder, head, allow_pickle=allow_pickle))
-
-
-@cache
-def _shared_models() -> ModelCache:
-    return ModelCache(MEMORY_BYTES)
+    return _MODELS.get((folder, stamp, head), lambda: _load(source, folder, head, allow_pickle=allow_pickle))
 
 
 @cache
@@ -269,15 +282,30 @@ def _weight_files(folder: Path, source: str, *, allow_pickle: bool) -> tuple[Pat
     if (folder / WEIGHTS).is_file():
         return (folder / WEIGHTS,)
     if (folder / WEIGHTS_INDEX).is_file():
-        shards = {
-            folder / Path(name).name for name in _read_json(folder / WEIGHTS_INDEX).get("weight_map", {}).values()
-        }
-        if not shards or not all(shard.is_file() for shard in shards):
+        shards = list_shards(folder)
+        if not shards:
             raise ModelUnavailable("error.model.no_weights", source=source)
-        return tuple(sorted(shards))
+        return shards
     if pickles and allow_pickle:
         return (*pickles, *folder.glob("pytorch_model-*.bin"))
     raise ModelUnavailable("error.model.pickle" if pickles else "error.model.no_weights", source=source)
+
+
+def list_shards(folder: Path) -> tuple[Path, ...]:
+    """The safetensors files that a folder's index names; none when one is missing or may not be read.
+
+    An index could name any file of the machine. Besides the folder's own files only a file of a bundled model may stand
+    in it, and only in a bundled model's: the heads take their word vectors from the encoder beside them.
+    """
+    bundled = models_folder().resolve()
+    shards = set()
+    for name in map(str, _read_json(folder / WEIGHTS_INDEX).get("weight_map", {}).values()):
+        own = Path(name).name == name
+        beside = folder.resolve().parent == bundled == (folder / name).resolve().parent.parent
+        if not (own or beside) or not name.endswith(".safetensors"):
+            return ()
+        shards.add(folder / name)
+    return tuple(sorted(shards)) if shards and all(shard.is_file() for shard in shards) else ()
 
 
 def _bytes_in_memory(weights: tuple[Path, ...]) -> int:

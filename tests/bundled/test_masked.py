@@ -26,7 +26,12 @@ def batches(tmp_path_factory: pytest.TempPathFactory) -> MaskedBatches:
     stream = np.random.default_rng(0).integers(6, len(TOKENS), 5_000).astype(np.uint16)
     stream[::9] = STOP
     return MaskedBatches(
-        stream, (Phase(30, 16, 32), Phase(10, 8, 64)), AutoTokenizer.from_pretrained(folder), masked=0.15, seed=3
+        stream,
+        (Phase(30, 16, 32), Phase(10, 8, 64)),
+        AutoTokenizer.from_pretrained(folder),
+        masked=0.15,
+        positions=64,
+        seed=3,
     )
 
 
@@ -61,6 +66,17 @@ def test_every_second_row_is_a_pair_cut_after_a_full_stop(batches: MaskedBatches
     assert alone.tolist() == [2, *content.tolist(), 3]
     assert not zeros.any()
     assert batches[0]["token_type_ids"].amax(dim=1).tolist() == [0, 1] * 8
+
+
+def test_half_of_the_rows_start_anywhere_so_that_every_position_is_trained(batches: MaskedBatches) -> None:
+    starts = torch.stack([batches[step]["position_ids"][:, 0] for step in range(30)])
+    assert not starts[:, [0, 1, 4, 5]].any()
+    elsewhere = starts[:, 2::4]
+    assert set(elsewhere.flatten().tolist()) <= set(range(64 - 32 + 1))
+    assert len(elsewhere.unique()) > 20
+    positions = batches[3]["position_ids"]
+    assert (positions.diff(dim=1) == 1).all()
+    assert not batches[35]["position_ids"][:, 0].any()  # rows as long as the model start at 0, there is no other place
 
 
 def test_masking_follows_80_10_10_and_spares_special_tokens(batches: MaskedBatches) -> None:

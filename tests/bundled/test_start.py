@@ -40,3 +40,15 @@ def test_model_starts_with_token_frequencies() -> None:
     bias = model.cls.predictions.bias.detach()
     assert bias.argmax() == 7
     torch.testing.assert_close(bias.exp().sum(), torch.tensor(1.0))
+
+
+def test_positions_start_so_that_distance_alone_decides() -> None:
+    model = BertForMaskedPositions(configure(SHAPE))
+    start_from_counts(model, np.array([7, 8] * 50, dtype=np.uint16), seed=0)
+    positions = model.bert.embeddings.position_embeddings.weight.detach()
+    products = positions @ positions.T
+    torch.testing.assert_close(products.diagonal(), torch.ones(len(positions)))
+    for distance in (1, 5, 20):
+        along = products.diagonal(distance)
+        torch.testing.assert_close(along, along[:1].expand_as(along), rtol=0, atol=1e-4)
+    assert products[0, 1] > products[0, 5]

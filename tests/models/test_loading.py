@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +17,7 @@ from core.errors import ModelUnavailable
 from core.models import loading
 from core.models.loading import LoadedModel, ModelCache, load_model
 
+ROOT = Path(__file__).parent.parent.parent
 Edit = Callable[[Path], object]
 
 
@@ -166,3 +170,92 @@ def test_many_visitors_cause_one_load(tiny: LoadedModel) -> None:
     for thread in threads:
         thread.join()
     assert len(loads) == 1
+
+
+# In a fresh interpreter, so that every import and every cache is really met for the first time.
+FIRST_VISITORS = """
+import json
+import sys
+import threading
+
+from core.models.loading import load_model
+from core.text.tokenizers import load_tokenizer
+
+folders = sys.argv[1:]
+gate = threading.Barrier(3 * len(folders))
+loaded, tokenizers, failures = [], [], []
+
+def visit(folder, kind):
+    gate.wait()
+    try:
+        if kind == "tokenizer":
+            tokenizers.append(load_tokenizer(folder))
+        else:
+            loaded.append(load_model(folder, head=kind))
+    except BaseException as error:
+        failures.append(repr(error))
+
+kinds = ("base", "masked-lm", "tokenizer")
+threads = [threading.Thread(target=visit, args=(folder, kind)) for folder in folders for kind in kinds]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+
+from transformers import PreTrainedModel
+
+headed = [one.model for one in loaded if one.head == "masked-lm"]
+states = [{name.removeprefix("bert."): tensor for name, tensor in one.model.state_dict().items()} for one in loaded]
+words = states[0]["embeddings.word_embeddings.weight"]
+print(json.dumps({
+    "failures": failures,
+    "models": len(loaded),
+    "distinct": len({id(one) for one in loaded}),
+    "tokenizers": len(tokenizers),
+    "tied": [model.get_output_embeddings().weight is model.get_input_embeddings().weight for model in headed],
+    "equal": all(state["embeddings.word_embeddings.weight"].equal(words) for state in states),
+    "decoder": all(model.get_output_embeddings().weight.equal(words) for model in headed),
+    "ties_still": PreTrainedModel.tie_weights.__name__,
+}))
+"""
+
+
+def test_visitors_who_load_a_first_model_at_once_all_get_a_whole_one(folder: Path, tmp_path: Path) -> None:
+    """Also the imports: the first thread that asks for a part of transformers must not make the others miss one."""
+    places = [str(shutil.copytree(folder, tmp_path / name)) for name in "abcd"]
+    run = subprocess.run(
+        [sys.executable, "-c", FIRST_VISITORS, *places, places[0]],  # one folder twice: that model is shared
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout.splitlines()[-1])
+    assert told == {
+        "failures": [],
+        "models": 10,
+        "distinct": 8,
+        "tokenizers": 5,
+        "tied": [True] * 5,
+        "equal": True,
+        "decoder": True,
+        "ties_still": "tie_weights",
+    }
+
+
+def test_two_caches_never_load_at_once(tiny: LoadedModel) -> None:
+    """The models of tasks have a cache of their own; what transformers patches is the same for both."""
+    inside: list[int] = []
+    most: list[int] = []
+
+    def load() -> LoadedModel:
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.05)
+        inside.pop()
+        return tiny
+
+    threads = [threading.Thread(target=ModelCache(2_000_000).get, args=("a", load)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1, 1, 1, 1]

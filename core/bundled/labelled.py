@@ -1,0 +1,260 @@
+"""The labelled sets that the heads learn from: whose they are, and their rows in the form each head trains on.
+
+They lie outside the project in a data folder, one subfolder each, as the cards of the heads name them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.bundled.splits import split_jnli
+from core.settings import ROOT
+
+Row = dict[str, Any]
+
+SAMPLES = ROOT / "assets/samples"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSet:
+    """One set: its folder, what it is, whose it is, and its licence."""
+
+    folder: str
+    kind: str
+    credit: str
+    licence: str
+
+
+ECONOMY_WATCHERS = LabelledSet(
+    "economy_watchers", "comments on business, judged by their writers",
+    "Economy Watchers Survey of the Cabinet Office of Japan, collected by retarfi", "CC BY 4.0",
+)  # fmt: skip
+CHABSA = LabelledSet("chabsa", "sentences of financial reports", "chABSA-dataset, TIS Inc.", "CC BY 4.0")
+REVIEWS = LabelledSet("samples", "short reviews written for this project", "LLM Nyumon Lab", "CC0 1.0")
+JSTS = LabelledSet(
+    "jglue/jsts", "pairs of captions with their likeness", "JGLUE, Yahoo Japan and Waseda University", "CC BY-SA 4.0"
+)
+JNLI = LabelledSet(
+    "jglue/jnli", "pairs of captions (2,000 of the validation pairs)", "JGLUE, Yahoo Japan and Waseda University",
+    "CC BY-SA 4.0",
+)  # fmt: skip
+JCOMMONSENSEQA = LabelledSet(
+    "jglue/jcommonsenseqa", "five-choice questions", "JGLUE, Yahoo Japan and Waseda University", "CC BY-SA 4.0"
+)
+JSICK = LabelledSet("jsick", "pairs of captions", "JSICK, H. Yanaka and K. Mineshima", "CC BY-SA 4.0")
+JAMP = LabelledSet("jamp", "pairs about time, made from templates", "Jamp, T. Sugimoto et al.", "CC BY-SA 4.0")
+JANLI = LabelledSet("janli", "pairs made from templates", "JaNLI, H. Yanaka and K. Mineshima", "CC BY-SA 4.0")
+STOCKMARK = LabelledSet(
+    "stockmark_ner", "Wikipedia sentences with names of eight types", "Stockmark Inc.", "CC BY-SA 3.0"
+)
+ANNOTATED = LabelledSet(
+    "wikipedia_annotated_corpus", "Wikipedia sentences with names of other types, learned first",
+    "Wikipedia Annotated Corpus, Kyoto University", "CC BY-SA 4.0",
+)  # fmt: skip
+JAQUAD = LabelledSet("jaquad", "questions on Wikipedia paragraphs", "JaQuAD, SkelterLabs", "CC BY-SA 3.0")
+WIKINEWS = LabelledSet(
+    "wikinews_headline", "news and their headlines", "Wikinews contributors, jawikinews-headline-dataset", "CC BY 2.5"
+)
+PASSAGES = LabelledSet("passages", "paragraphs of Wikipedia", "Wikipedia contributors", "CC BY-SA 3.0")
+RUNNING_TEXT = LabelledSet(
+    "pretrain", "sentences of the running text that the encoder's card lists", "see there", "CC BY-SA 4.0"
+)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Rows to train on and to validate by, and how many of the former came from which set."""
+
+    train: Sequence[Row]
+    validation: Sequence[Row]
+    counts: Sequence[tuple[LabelledSet, int]]
+
+
+def gather_sentiment(data: Path, *, comments: int, seed: int) -> Gathered:
+    """Business comments without the neutral ones, sentences of reports, and our reviews four times over."""
+    names = {0: "negative", 1: "negative", 3: "positive", 4: "positive"}
+
+    def comment_rows(part: str) -> Iterator[Row]:
+        for row in read_rows(data, ECONOMY_WATCHERS, part):
+            if row["label"] in names:
+                yield {"text": row["text"], "label": names[row["label"]]}
+
+    drawn = draw(list(comment_rows("train")), comments, seed=seed)
+    reports = [
+        {"text": row["sentence"], "label": row["sentence_polarity"]}
+        for row in read_rows(data, CHABSA, "train")
+        if row["sentence_polarity"] in names.values()
+    ]
+    reviews = [row for row in read_samples("reviews") if row["split"] == "train"]
+    plain = [{"text": row["text"], "label": row["label"]} for row in reviews]
+    return Gathered(
+        [*drawn, *reports, *plain * 4],
+        list(comment_rows("dev")),
+        ((ECONOMY_WATCHERS, len(drawn)), (CHABSA, len(reports)), (REVIEWS, len(plain))),
+    )
+
+
+def gather_similarity(data: Path) -> Gathered:
+    """JSTS, and JSICK's relatedness of 1 to 5 stretched to its scale of 0 to 5."""
+    pairs = [_scored(row, float(row["label"])) for row in read_rows(data, JSTS, "train")]
+    related = [_scored(row, (float(row["score"]) - 1) * 1.25) for row in read_rows(data, JSICK, "train")]
+    return Gathered(
+        [*pairs, *related],
+        [_scored(row, float(row["label"])) for row in read_rows(data, JSTS, "valid")],
+        ((JSTS, len(pairs)), (JSICK, len(related))),
+    )
+
+
+def gather_inference(data: Path, *, templates: int, seed: int) -> Gathered:
+    """The part of JNLI that trains, three times over, JSICK, and some of the pairs made from templates."""
+    train, kept = split_jnli(list(read_rows(data, JNLI, "valid")))
+    jnli, jsick = [_labelled(row) for row in train], [_labelled(row) for row in read_rows(data, JSICK, "train")]
+    jamp = draw([_labelled(row) for row in read_rows(data, JAMP, "train")], templates, seed=seed)
+    # JaNLI does not part neutral from contradiction: only its entailments say something here.
+    janli = draw(
+        [_labelled(row) for row in read_rows(data, JANLI, "train") if row["label"] == "entailment"],
+        templates // 4,
+        seed=seed,
+    )
+    counts = ((JNLI, len(jnli)), (JSICK, len(jsick)), (JAMP, len(jamp)), (JANLI, len(janli)))
+    return Gathered([*jnli * 3, *jsick, *jamp, *janli], [_labelled(row) for row in kept], counts)
+
+
+def gather_choice(data: Path) -> Gathered:
+    """JCommonsenseQA as it is."""
+    train = list(read_rows(data, JCOMMONSENSEQA, "train"))
+    return Gathered(train, list(read_rows(data, JCOMMONSENSEQA, "valid")), ((JCOMMONSENSEQA, len(train)),))
+
+
+def gather_names(data: Path) -> Gathered:
+    """Stockmark's names."""
+    train = [_tagged(row) for row in read_rows(data, STOCKMARK, "train")]
+    return Gathered(train, [_tagged(row) for row in read_rows(data, STOCKMARK, "dev")], ((STOCKMARK, len(train)),))
+
+
+def gather_other_names(data: Path) -> Gathered:
+    """The Wikipedia Annotated Corpus; names whose type could not be decided are left out."""
+
+    def rows(part: str) -> list[Row]:
+        found = []
+        for row in read_rows(data, ANNOTATED, part):
+            entities = [entity for entity in row["entities"] if entity["type"] != "OPTIONAL"]
+            found.append(_tagged(row | {"entities": entities}))
+        return found
+
+    train = rows("train")
+    return Gathered(train, rows("dev"), ((ANNOTATED, len(train)),))
+
+
+def gather_sentences(data: Path, *, sentences: int, seed: int) -> Gathered:
+    """Sentences of articles, conversations and captions' like; judged by the likeness of JSTS."""
+    drawn: list[Row] = []
+    for name, share in (
+        ("kyoto_wiki", 0.3),
+        ("jaquad_train_contexts", 0.2),
+        ("real_persona_chat", 0.2),
+        ("tanaka", 0.3),
+    ):
+        found = {
+            sentence
+            for row in read_lines(data / "pretrain" / f"{name}.jsonl.gz")
+            for line in row["text"].split("\n")
+            for sentence in _sentences(line)
+        }
+        drawn += [{"text": text} for text in draw(sorted(found), round(share * sentences), seed=seed)]
+    validation = [_scored(row, float(row["label"])) for row in read_rows(data, JSTS, "valid")]
+    return Gathered(drawn, validation, ((RUNNING_TEXT, len(drawn)),))
+
+
+def gather_triples(data: Path) -> Gathered:
+    """From labelled pairs: a sentence, one that follows from it, one that contradicts it or does not follow."""
+    train, _ = split_jnli(list(read_rows(data, JNLI, "valid")))
+    by_anchor: dict[str, dict[str, list[str]]] = {}
+    counts = []
+    for labelled, rows in ((JNLI, train), (JSICK, list(read_rows(data, JSICK, "train")))):
+        for row in rows:
+            for first, second in ((row["sentence1"], row["sentence2"]), (row["sentence2"], row["sentence1"])):
+                by_anchor.setdefault(first, {}).setdefault(row["label"], []).append(second)
+        counts.append((labelled, len(rows)))
+    triples = []
+    for anchor, others in sorted(by_anchor.items()):
+        against = [*others.get("contradiction", ()), *others.get("neutral", ())] or [""]
+        for number, positive in enumerate(others.get("entailment", ())):
+            triples.append({"anchor": anchor, "positive": positive, "negative": against[number % len(against)]})
+    validation = [_scored(row, float(row["label"])) for row in read_rows(data, JSTS, "valid")]
+    return Gathered(triples, validation, tuple(counts))
+
+
+def gather_questions(data: Path, *, questions: int, validation: int, seed: int) -> Gathered:
+    """JaQuAD's questions with the paragraph that each was written for."""
+    train = draw(list(read_rows(data, JAQUAD, "train")), questions, seed=seed)
+    dev = draw(list(read_rows(data, JAQUAD, "dev")), validation, seed=seed)
+    return Gathered([_question(row) for row in train], [_question(row) for row in dev], ((JAQUAD, len(train)),))
+
+
+def gather_headlines(data: Path) -> Gathered:
+    """Wikinews as it is."""
+    train = list(read_rows(data, WIKINEWS, "train"))
+    return Gathered(train, list(read_rows(data, WIKINEWS, "dev")), ((WIKINEWS, len(train)),))
+
+
+def read_rows(data: Path, labelled: LabelledSet, part: str) -> Iterator[Row]:
+    """Read one part of a set, compressed or not."""
+    plain = data / labelled.folder / f"{part}.jsonl"
+    yield from read_lines(plain if plain.exists() else plain.with_name(f"{part}.jsonl.gz"))
+
+
+def read_samples(name: str) -> Iterator[Row]:
+    """Read one of the files written for this project."""
+    yield from read_lines(SAMPLES / f"{name}.jsonl")
+
+
+def read_lines(path: Path) -> Iterator[Row]:
+    """Read JSON lines."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+def write_lines(rows: Iterable[Row], path: Path) -> None:
+    """Write JSON lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def draw(rows: Sequence[Any], count: int, *, seed: int) -> list[Any]:
+    """Draw rows without putting back; all of them, shuffled, when there are fewer."""
+    return random.Random(seed).sample(rows, min(count, len(rows)))
+
+
+def _sentences(line: str) -> Iterator[str]:
+    """The sentences of a line that are long enough to say something and short enough to be read whole."""
+    for sentence in line.split("。"):
+        text = sentence.partition(":")[2] if sentence[1:2] == ":" else sentence
+        if 8 <= len(text) <= 60:
+            yield text.strip()
+
+
+def _scored(row: Mapping[str, Any], score: float) -> Row:
+    return {"sentence1": row["sentence1"], "sentence2": row["sentence2"], "score": round(score, 4)}
+
+
+def _labelled(row: Mapping[str, Any]) -> Row:
+    return {name: row[name] for name in ("sentence1", "sentence2", "label")}
+
+
+def _tagged(row: Mapping[str, Any]) -> Row:
+    return {"text": row["text"], "entities": row["entities"]}
+
+
+def _question(row: Mapping[str, Any]) -> Row:
+    return {name: row[name] for name in ("title", "context", "question", "answers")}

@@ -1,0 +1,102 @@
+"""Rows that the heads learn from, gathered from sets of our own sentences in the forms of the real ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.bundled import labelled
+from core.bundled.heads import HEADS
+from core.tasks.registry import TASKS, find_task
+from tests.bundled.family import write_rows
+
+PAIRS = [("猫が寝ている", "動物が寝ている"), ("犬が走る", "犬が止まる"), ("空が青い", "海が広い")] * 4
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("labelled")
+    comments = [{"text": f"客足は{n}割だ", "label": n % 5} for n in range(20)]
+    write_rows(folder / "economy_watchers/train.jsonl.gz", comments)
+    write_rows(folder / "economy_watchers/dev.jsonl.gz", comments[:5])
+    polarities = ("positive", "none", "mixed", "negative")
+    write_rows(folder / "chabsa/train.jsonl.gz", [{"sentence": p, "sentence_polarity": p} for p in polarities])
+    labels = ("entailment", "contradiction", "neutral")
+    pairs = [
+        {
+            "id": str(n),
+            "sentence1": f"{n}で{one}",
+            "sentence2": f"{n}で{other}",
+            "label": labels[n % 3],
+            "score": 1 + n % 5,
+        }
+        for n, (one, other) in enumerate(PAIRS)
+    ]
+    write_rows(folder / "jsick/train.jsonl.gz", pairs)
+    write_rows(folder / "jamp/train.jsonl.gz", pairs)
+    write_rows(folder / "janli/train.jsonl.gz", [*pairs[:1], pairs[1] | {"label": "non-entailment"}])
+    write_rows(
+        folder / "jglue/jnli/valid.jsonl", [pair | {"yjcaptions_id": f"{n}-1-2"} for n, pair in enumerate(pairs)]
+    )
+    write_rows(folder / "jglue/jsts/train.jsonl.gz", [pair | {"label": 2.5} for pair in pairs])
+    write_rows(folder / "jglue/jsts/valid.jsonl", [pair | {"label": 1.5} for pair in pairs])
+    names = [
+        {"text": "京都の人", "entities": [{"name": "京都", "span": [0, 2], "type": kind}]} for kind in ("A", "OPTIONAL")
+    ]
+    write_rows(folder / "wikipedia_annotated_corpus/train.jsonl.gz", names)
+    write_rows(folder / "wikipedia_annotated_corpus/dev.jsonl", names)
+    text = "今日は公園へ行きました。短い。とても良い天気でしたね。"
+    for name in ("kyoto_wiki", "jaquad_train_contexts", "real_persona_chat", "tanaka"):
+        write_rows(folder / f"pretrain/{name}.jsonl.gz", [{"text": f"A:{text}"}])
+    return folder
+
+
+def test_neutral_comments_are_left_out_and_reviews_come_four_times(data: Path) -> None:
+    gathered = labelled.gather_sentiment(data, comments=10, seed=1)
+    counts = {one.folder: count for one, count in gathered.counts}
+    assert counts == {"economy_watchers": 10, "chabsa": 2, "samples": 400}
+    assert len(gathered.train) == 10 + 2 + 4 * 400
+    assert {row["label"] for row in (*gathered.train, *gathered.validation)} == {"positive", "negative"}
+    assert len(gathered.validation) == 4
+    held_back = {row["text"] for row in labelled.read_samples("reviews") if row["split"] == "test"}
+    assert not held_back & {row["text"] for row in gathered.train}
+
+
+def test_relatedness_is_stretched_to_the_scale_of_likeness(data: Path) -> None:
+    gathered = labelled.gather_similarity(data)
+    assert [row["score"] for row in gathered.train[12:17]] == [0.0, 1.25, 2.5, 3.75, 5.0]
+    assert {row["score"] for row in gathered.validation} == {1.5}
+
+
+def test_no_kept_pair_is_trained_on(data: Path) -> None:
+    gathered = labelled.gather_inference(data, templates=4, seed=1)
+    kept = {frozenset((row["sentence1"], row["sentence2"])) for row in gathered.validation}
+    jnli = gathered.counts[0][1]
+    trained = {frozenset((row["sentence1"], row["sentence2"])) for row in gathered.train[: 3 * jnli]}
+    assert kept
+    assert not kept & trained
+    assert jnli + len(gathered.validation) == len(PAIRS)
+    assert "non-entailment" not in {row["label"] for row in gathered.train}
+
+
+def test_names_that_nobody_could_decide_are_left_out(data: Path) -> None:
+    gathered = labelled.gather_other_names(data)
+    assert [row["entities"][0]["type"] if row["entities"] else None for row in gathered.train] == ["A", None]
+
+
+def test_sentences_lose_speakers_and_short_ones_are_dropped(data: Path) -> None:
+    gathered = labelled.gather_sentences(data, sentences=40, seed=1)
+    assert {row["text"] for row in gathered.train} == {"今日は公園へ行きました", "とても良い天気でしたね"}
+
+
+def test_triples_have_what_follows_and_what_does_not(data: Path) -> None:
+    for row in labelled.gather_triples(data).train:
+        assert row["anchor"] != row["positive"] != row["negative"]
+
+
+def test_every_head_learns_a_known_task_with_options_it_has() -> None:
+    for head in HEADS:
+        assert head.task in TASKS
+        assert set(head.options) <= {option.name for option in find_task(head.task).options}
+        assert head.base in {"encoder", "decoder", "seq2seq", *(other.name for other in HEADS)}
