@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from core.bundled.scores import scores_table
 from core.i18n import translate
 from core.presets import MODELS, TOKENIZERS
 from core.sections import leaves
@@ -44,6 +45,7 @@ def modes_table() -> str:
         "largest upload, MB": [f"{LIMITS[m].upload_bytes / 1e6:g}" for m in MODES],
         "storage of a visitor, MB": [f"{LIMITS[m].workspace_bytes / 1e6:g}" for m in MODES],
         "kept after the last use, hours": [f"{LIMITS[m].workspace_seconds / 3600:g}" for m in MODES],
+        "requests of a visitor in a minute": [f"{LIMITS[m].requests_per_minute or '–'}" for m in MODES],
         "any model id of the Hub": ["yes" if LIMITS[m].hub_models else "catalogue only" for m in MODES],
         "model folders of the machine": ["yes" if LIMITS[m].local_folders else "no" for m in MODES],
     }
@@ -56,6 +58,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "modes": modes_table,
     "exhibits": exhibits_table,
     "presets": presets_table,
+    "scores": scores_table,
 }
 
 

@@ -245,7 +245,7 @@ SUBJECTS: Mapping[str, Subject] = MappingProxyType(
             "Reading comprehension",
             "Finds the answer to a question in a passage, as a span of it (book 9.1).",
             "Answer, ReadingQuestion",
-            'ReadingQuestion("教えた町は？", "夏目漱石は松山で教えた。", (Answer("松山", 6),))',
+            'ReadingQuestion("教えた町は？", "夏目漱石は松山で教えた。", (Answer("松山", 5),))',
             (
                 "It always answers, even when the passage does not hold the answer.",
                 "Questions that need two sentences, or a calculation, are mostly answered wrongly.",

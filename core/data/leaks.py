@@ -101,7 +101,7 @@ def _ngrams(content: str) -> frozenset[str]:
 def _rarest(grams: frozenset[str], frequency: Counter[str], similarity: float) -> list[str]:
     """Enough of the rarest n-grams that any set this similar shares one: all but ⌈similarity · n⌉ − 1 of them."""
     order = sorted(grams, key=lambda gram: (frequency[gram], gram))
-    return order[: len(order) - ceil(similarity * len(order)) + 1]
+    return order[: len(order) - ceil(similarity * len(order) - 1e-9) + 1]
 
 
 def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:

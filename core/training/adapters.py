@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import InvalidInput
+from core.models.loading import list_shards
 from core.training.config import LoraSettings
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ def find_new_modules(model: PreTrainedModel, *, folder: str) -> tuple[str, ...]:
     """The modules that start from random numbers, and the head of a model that was trained for a task before."""
     from torch import nn
 
+    if hasattr(model, "new_modules"):  # a model that has its base twice says it itself
+        return tuple(model.new_modules)
     stored = _stored_names(Path(folder))
     tied = set(getattr(model, "all_tied_weights_keys", None) or ())
     missing = {name for name, _ in model.named_parameters() if name not in tied and not _is_stored(name, stored, model)}
@@ -71,7 +74,7 @@ def _stored_names(folder: Path) -> frozenset[str]:
     from safetensors import safe_open
 
     names: set[str] = set()
-    for path in folder.glob("*.safetensors"):
+    for path in list_shards(folder) or folder.glob("*.safetensors"):
         with safe_open(path, framework="numpy") as file:
             names |= set(file.keys())
     return frozenset(names)

@@ -75,10 +75,14 @@ def work(path: Path, *, config_file: Path | None = None) -> Event:
 def _take_over(folder: RunFolder, log: EventLog, *, anew: bool) -> Finished | None:
     """Make this process the one that works on the run; how it ended when there is nothing left to do."""
     folder.path.mkdir(parents=True, exist_ok=True)
-    # The program that started this process, or torchrun above it, may have claimed the run on its behalf.
-    if folder.is_worked_on() and folder.read_process().get("pid") not in (os.getpid(), os.getppid()):
-        raise Busy("error.training.running")
     events, _ = read_events(folder.events)
+    claimed = folder.read_process()
+    told, _ = read_events(folder.events, offset=int(claimed.get("offset", 0)))
+    # The program that started this process, or torchrun above it, may have claimed the run on its behalf; and one that
+    # has said its last word may need a moment to be gone.
+    mine, over = claimed.get("pid") in (os.getpid(), os.getppid()), bool(told) and isinstance(told[-1], LAST)
+    if not mine and not over and folder.is_worked_on():
+        raise Busy("error.training.running")
     if events and isinstance(events[-1], Finished) and not anew:
         return events[-1]
     folder.stop.unlink(missing_ok=True)

@@ -156,7 +156,9 @@ class RunStore:
         if events and not isinstance(events[-1], LAST):
             EventLog(folder.events).write(killed(step=last_step(events)))
         folder.stop.unlink(missing_ok=True)
-        several = ("-m", "torch.distributed.run", "--nproc-per-node", str(processes)) if processes > 1 else ()
+        several = (
+            ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)) if processes > 1 else ()
+        )
         detached: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}

@@ -72,6 +72,17 @@ def test_no_near_leak_is_missed() -> None:
     assert len(expected) > 20
 
 
+def test_a_text_inside_a_longer_one_is_found_at_the_very_threshold() -> None:
+    """All that the longer text has for itself is rarer than what both share: only the last n-gram looked at is shared."""
+    longer = SENTENCE + "帰りに本屋へも寄った。"
+    similarity = (len(SENTENCE) - 2) / (len(longer) - 2)
+    for train, test in ((SENTENCE, longer), (longer, SENTENCE)):
+        splits = Splits((text(train),), (), (text(test),))
+        (leak,) = find_leaks(splits, similarity=similarity)
+        assert leak.similarity == similarity
+        assert find_leaks(splits, similarity=similarity + 0.01) == ()
+
+
 def test_empty_parts_do_not_leak() -> None:
     assert find_leaks(Splits(())) == ()
     assert find_leaks(Splits((text(SENTENCE),))) == ()

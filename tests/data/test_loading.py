@@ -13,7 +13,7 @@ from core.data.loading import load_examples
 from core.data.source import DataSource
 from core.data.splits import normalize_content
 from core.errors import AppError, InvalidInput
-from core.i18n import translate
+from core.i18n import LOCALES, translate
 from core.tasks.choice import TASK as CHOICE
 from core.tasks.classification import TASK as CLASSIFICATION
 from core.tasks.pairs import TASKS as PAIRS
@@ -40,8 +40,8 @@ def reviews(count: int) -> list[dict[str, Any]]:
 def failure(source: DataSource, task: Any = CLASSIFICATION) -> AppError:
     with pytest.raises(AppError) as caught:
         load_examples(task, source, seed=1)
-    for locale in ("ja", "en"):
-        assert translate(caught.value.key, locale, **caught.value.params)  # type: ignore[arg-type]  # a literal
+    for locale in LOCALES:
+        assert translate(caught.value.key, locale, **caught.value.params)
     return caught.value
 
 

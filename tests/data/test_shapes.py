@@ -73,9 +73,9 @@ def fit(rows: list[dict[str, Any]], columns: tuple[Column, ...], **mapping: str)
             {"question": "q", "context": "奈良の都", "answers": [{"text": "都", "answer_start": 3}]},
         ),
         (
-            {"question": "q", "title": "都", "context": "都 [SEP] 奈良", "answers": {"text": "奈良", "answer_start": [8]}},
+            {"question": "q", "title": "T", "context": "T [SEP] 都", "answers": {"text": "都", "answer_start": [8]}},
             READING,
-            {"question": "q", "context": "奈良", "answers": [{"text": "奈良", "answer_start": 0}]},
+            {"question": "q", "context": "都", "answers": [{"text": "都", "answer_start": 0}]},
         ),
         (
             {"question": "q", "evidence": "奈良の都", "answers": ["都", "京"]},

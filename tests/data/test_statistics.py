@@ -50,7 +50,8 @@ def test_lengths_are_those_of_the_models_input(tokenizer: Any) -> None:
 def test_a_histogram_by_hand() -> None:
     histogram = count_lengths([3, 4, 9, 10, 11, 25], width=5)
     assert histogram.counts == (2, 1, 2, 0, 0, 1)
-    assert (histogram.longest, histogram.mean, sum(histogram.counts)) == (25, pytest.approx(62 / 6), 6)
+    assert (histogram.longest, sum(histogram.counts)) == (25, 6)
+    assert histogram.mean == pytest.approx(62 / 6)
     assert count_lengths([]).counts == ()
 
 

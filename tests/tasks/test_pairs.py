@@ -119,9 +119,8 @@ def test_a_head_changes_its_kind(folder: str, tokenizer: Any, tmp_path: Path) ->
     assert regressor(**batch).loss.item() == pytest.approx(expected.item())
 
     regressor.save_pretrained(tmp_path / "scores")
-    assert torch.equal(
-        SIMILARITY.load(str(tmp_path / "scores"), Setup()).classifier.weight, regressor.classifier.weight
-    )
+    again: Any = SIMILARITY.load(str(tmp_path / "scores"), Setup())
+    assert torch.equal(again.classifier.weight, regressor.classifier.weight)
     back: Any = INFERENCE.load(str(tmp_path / "scores"), SETUP)
     assert (back.config.problem_type, back.config.num_labels) == ("single_label_classification", 3)
     assert back.config.id2label[1] == "contradiction"

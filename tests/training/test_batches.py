@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def test_length_grouping_saves_padding_and_stays_shuffled() -> None:
     assert padding(grouped) < padding(order_examples(lengths, seed=1, epoch=0)) / 3
     assert lengths[grouped[0]] == max(lengths)  # memory runs out at once or never
     means = [float(np.mean([lengths[i] for i in grouped[start : start + 16]])) for start in range(16, 640, 16)]
-    falling = sum(a > b for a, b in zip(means, means[1:], strict=False)) / (len(means) - 1)
+    falling = sum(a > b for a, b in pairwise(means)) / (len(means) - 1)
     assert 0.3 < falling < 0.7  # no curriculum from long to short
     assert grouped == order_examples(lengths, seed=1, epoch=0, group=16)
     assert sorted(order_examples([5, 3, 4], seed=1, epoch=0, group=16)) == [0, 1, 2]

@@ -88,8 +88,8 @@ def test_an_unknown_field_of_a_later_version_is_passed_over(tmp_path: Path) -> N
 
 
 def test_what_was_overtaken_is_dropped() -> None:
-    events = [started(), at(1), at(2), Saved(step=2, checkpoint="checkpoint-2"), at(3), Failed(cause="a", cure="b", step=3),
-              started(2), at(3), at(4)]  # fmt: skip
+    saved, failed = Saved(step=2, checkpoint="checkpoint-2"), Failed(cause="a", cure="b", step=3)
+    events = [started(), at(1), at(2), saved, at(3), failed, started(2), at(3), at(4)]
     kept = drop_overtaken(events)
     assert [event.step for event in kept if isinstance(event, Step)] == [1, 2, 3, 4]
     assert not any(isinstance(event, Failed) for event in kept)
