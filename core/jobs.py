@@ -41,10 +41,15 @@ UNFINISHED = frozenset({State.WAITING, State.RUNNING})
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `total` steps; `total` 0 when nobody knows."""
+    """`done` of `total` steps; `total` 0 when nobody knows.
+
+    `partial` is a result so far, of the same form as the final one (losses up to here): it is shown while the job runs
+    and stays when it is stopped. None leaves the one before.
+    """
 
     done: int
     total: int
+    partial: Any = None
 
 
 Work = Generator[Progress, None, Any]
@@ -64,7 +69,7 @@ class Job:
     ended: float = 0.0
     error: str = ""
     error_params: dict[str, str | int | float] = field(default_factory=dict)
-    result: Any = None
+    result: Any = None  # while it runs, the result so far
     position: int = 0  # 1 is next; 0 when not waiting
 
     @property
@@ -172,8 +177,9 @@ class JobRegistry:
         try:
             while not entry.cancelled.is_set():
                 event = next(entry.work)
+                so_far = entry.job.result if event.partial is None else as_json(event.partial)
                 with self._lock:
-                    entry.job = replace(entry.job, done=event.done, total=event.total)
+                    entry.job = replace(entry.job, done=event.done, total=event.total, result=so_far)
             entry.work.close()  # its `finally` blocks clean up
             outcome: dict[str, Any] = {"state": State.INTERRUPTED if self._closing else State.CANCELLED}
         except StopIteration as end:

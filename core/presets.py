@@ -10,12 +10,19 @@ from typing import Literal
 from core.errors import InvalidInput, NotAllowedHere
 from core.settings import ROOT, Limits
 
-Task = Literal["tokenizer", "masked-lm", "causal-lm", "seq2seq"]
+Task = Literal[
+    "tokenizer", "masked-lm", "causal-lm", "seq2seq",
+    "classification", "pair-classification", "similarity", "tagging", "tagging-crf", "simcse", "simcse-supervised",
+    "headline",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Preset:
-    """One row: `megabytes` on disk, `source` a path below the project (bundled) or a Hub id."""
+    """One row: `megabytes` on disk, `source` a path below the project (bundled) or a Hub id.
+
+    `pickled`: its weights are published as a pickle only, of which nothing but tensors is read.
+    """
 
     id: str
     source: str
@@ -24,11 +31,38 @@ class Preset:
     licence: str
     bundled: bool = False
     revision: str = "main"
+    pickled: bool = False
 
 
 MODELS = (
     Preset("encoder", "encoder", "masked-lm", 13, "CC BY-SA 4.0", bundled=True),
     Preset("tohoku-nlp/bert-base-japanese-v3", "tohoku-nlp/bert-base-japanese-v3", "masked-lm", 447, "Apache-2.0"),
+)
+
+_BOOK = "llm-book/bert-base-japanese-v3"
+
+# Models that have learned a task: those trained by `core.bundled.heads`, and the book's own of the same tasks.
+HEADS = (
+    Preset("sentiment", "sentiment", "classification", 7, "CC BY-SA 4.0", bundled=True),
+    Preset("inference", "inference", "pair-classification", 7, "CC BY-SA 4.0", bundled=True),
+    Preset("similarity", "similarity", "similarity", 7, "CC BY-SA 4.0", bundled=True),
+    Preset("simcse", "simcse", "simcse", 7, "CC BY-SA 4.0", bundled=True),
+    Preset("simcse-supervised", "simcse-supervised", "simcse-supervised", 7, "CC BY-SA 4.0", bundled=True),
+    Preset("tagging", "tagging", "tagging", 7, "CC BY-SA 4.0", bundled=True),
+    Preset("tagging-crf", "tagging-crf", "tagging-crf", 7, "CC BY-SA 4.0", bundled=True),
+    Preset("headline", "headline", "headline", 20, "CC BY-SA 4.0", bundled=True),
+    *(
+        Preset(name, name, task, megabytes, "Apache-2.0", pickled=True)
+        for name, task, megabytes in (
+            (f"{_BOOK}-marc_ja", "classification", 445),
+            (f"{_BOOK}-wrime-sentiment", "classification", 445),
+            (f"{_BOOK}-jnli", "pair-classification", 445),
+            (f"{_BOOK}-jsts", "similarity", 445),
+            (f"{_BOOK}-unsup-simcse-jawiki", "simcse", 445),
+            (f"{_BOOK}-ner-wikipedia-dataset", "tagging", 443),
+            ("llm-book/t5-base-long-livedoor-news-corpus", "headline", 990),
+        )
+    ),
 )
 
 TOKENIZERS = (

@@ -6,12 +6,15 @@ stale link opens all the same, because unknown names are ignored, numbers are cl
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
-LINK_VERSION = "1"
-LINK_TEXT_LIMIT = 2_000  # UTF-8 bytes of one text in a link; a longer one stays in the visitor's browser
+LINK_TEXT_LIMIT = 2_000  # characters of one text as it stands in a link; a longer one stays in the visitor's browser
+PLAIN_BYTES = 300  # UTF-8; a longer text is deflated, as the parameter ``<name>.z``, which no field can be called
+LONGEST_TEXT = 8_000  # characters
 SECRET_NAMES = ("key", "token", "password", "secret", "credential")
 
 Kind = Literal["text", "whole", "real", "choice", "choices", "flag"]
@@ -39,7 +42,7 @@ class Bounds:
     free: bool = False  # a choice that also takes what the visitor types (a model id)
 
 
-def text(default: str = "", *, limit: int = 8_000) -> str:
+def text(default: str = "", *, limit: int = LONGEST_TEXT) -> str:
     """A text of at most `limit` characters (Unicode code points)."""
     return _field(default, Bounds("text", limit=limit))
 
@@ -99,10 +102,13 @@ def to_link(query: Query) -> dict[str, str]:
     changed = {}
     for name in names(type(query)):
         value = getattr(query, name)
-        if value != default(type(query), name):
-            written = _write(value)
-            if len(written.encode("utf-8", "surrogatepass")) <= LINK_TEXT_LIMIT:
-                changed[name] = written
+        if value == default(type(query), name):
+            continue
+        written = _write(value)
+        if len(written.encode("utf-8", "surrogatepass")) > PLAIN_BYTES:
+            name, written = f"{name}.z", _deflate(written)
+        if len(written) <= LINK_TEXT_LIMIT:
+            changed[name] = written
     return changed
 
 
@@ -111,7 +117,10 @@ def from_link(query: type[Q], params: Mapping[str, str]) -> Q:
     values: dict[str, Any] = {}
     for f in fields(query):
         limits: Bounds = f.metadata["bounds"]
-        if (value := params.get(f.name)) is None:
+        value = params.get(f.name)
+        if value is None and (deflated := params.get(f"{f.name}.z")):
+            value = _inflate(deflated)
+        if value is None:
             continue
         match limits.kind:
             case "text":
@@ -137,6 +146,22 @@ def _write(value: Any) -> str:
     if isinstance(value, tuple):
         return "|".join(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _deflate(written: str) -> str:
+    return base64.urlsafe_b64encode(zlib.compress(written.encode("utf-8", "surrogatepass"), 9)).decode().rstrip("=")
+
+
+def _inflate(deflated: str) -> str | None:
+    """The text, no longer than a field may hold, however much a stranger packed into it; None for nonsense."""
+    if len(deflated) > LINK_TEXT_LIMIT:
+        return None
+    try:
+        packed = base64.urlsafe_b64decode(deflated + "=" * (-len(deflated) % 4))
+        unpacked = zlib.decompressobj().decompress(packed, 4 * LONGEST_TEXT)
+    except (ValueError, zlib.error):
+        return None
+    return unpacked.decode("utf-8", "ignore")
 
 
 def _fit(value: Any, limits: Bounds, fallback: Any) -> Any:

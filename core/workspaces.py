@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.errors import InvalidInput
 
+WORKSPACE_COOKIE = "lab-workspace"
 _ID = re.compile(r"[0-9a-f]{32}")
 
 

@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.bundled.card import write_encoder_card
 from core.bundled.corpus import draw_sample, segment_sample
-from core.bundled.evaluation import COUNTS, METRICS, evaluate
+from core.bundled.evaluation import COUNTS, METRICS
 from core.bundled.files import read_json, write_json
 from core.bundled.pretraining import Pace, export_model, find_checkpoint, note_plan, pick_attention, train_model
 from core.bundled.recipe import Recipe, Request
@@ -171,13 +170,4 @@ def run_export(request: Request) -> None:
     export(request.work, request.assets / FOLDER)
 
 
-def run_evaluation(request: Request) -> None:
-    """Measure the shipped encoder on held-out text, and write its numbers and its card."""
-    folder = request.assets / FOLDER
-    metrics = read_json(folder / METRICS)
-    metrics["held_out"] = evaluate(folder, request.data, seed=request.seed)
-    write_json(folder / METRICS, metrics)
-    (folder / "README.md").write_text(write_encoder_card(metrics, read_json(folder / "config.json")), encoding="utf-8")
-
-
-RECIPE = Recipe("encoder", steps=6_600, megabytes=150, train=run_training, export=run_export, evaluate=run_evaluation)
+RECIPE = Recipe("encoder", steps=6_600, megabytes=150, train=run_training, export=run_export)

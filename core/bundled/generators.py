@@ -35,10 +35,12 @@ UNIGRAM = Path("tokenizers/unigram")  # under the assets
 METRICS = "metrics.json"
 SENTINELS = 100
 POSITIONS = 512
+LENGTH, TARGET_LENGTH = 128, 64  # tokens that the shipped models were mostly trained on
 LINES_PER_TASK = 5_000
 # A headline drops what a sentence ends with.
 ENDINGS = re.compile(
-    r"(?:して|されて|となって)?(?:いる|いた|いく)?(?:のである|である|であった|だった|です|ます|した|する|された|される|という|だ|た)?。?$"
+    r"(?:して|されて|となって)?(?:いる|いた)?"
+    r"(?:ことになった|のである|であった|である|だった|になった|となった|った|です|ます|した|する|された|される|という|だ|た)?。?$"
 )
 BRACKETS = re.compile(r"[(（「『][^)）」』]{0,60}[)）]")
 LEAD_CHARACTERS = (12, 60)
@@ -141,6 +143,7 @@ def configure_decoder(shape: DecoderShape, vocabulary: int) -> LlamaConfig:
     """Describe the decoder (Touvron et al. 2023): rotary positions, gated units, input and output tied."""
     from transformers import LlamaConfig
 
+    common: dict[str, Any] = {"attn_implementation": pick_attention()}
     return LlamaConfig(
         vocab_size=vocabulary,
         hidden_size=shape.width,
@@ -153,7 +156,7 @@ def configure_decoder(shape: DecoderShape, vocabulary: int) -> LlamaConfig:
         bos_token_id=None,
         eos_token_id=1,
         initializer_range=0.02,
-        attn_implementation=pick_attention(),
+        **common,
     )
 
 
@@ -161,6 +164,12 @@ def configure_seq2seq(shape: Seq2SeqShape, vocabulary: int) -> T5Config:
     """Describe the encoder-decoder (Raffel et al. 2020, version 1.1: gated units), without dropout."""
     from transformers import T5Config
 
+    # What every configuration takes and T5's own signature does not name.
+    common: dict[str, Any] = {
+        "tie_word_embeddings": True,
+        "decoder_start_token_id": 0,
+        "attn_implementation": pick_attention(),
+    }
     return T5Config(
         vocab_size=vocabulary,
         d_model=shape.width,
@@ -170,12 +179,10 @@ def configure_seq2seq(shape: Seq2SeqShape, vocabulary: int) -> T5Config:
         num_decoder_layers=shape.layers,
         num_heads=shape.heads,
         feed_forward_proj="gated-gelu",
-        tie_word_embeddings=True,
         dropout_rate=0.0,
         pad_token_id=0,
         eos_token_id=1,
-        decoder_start_token_id=0,
-        attn_implementation=pick_attention(),
+        **common,
     )
 
 
@@ -203,6 +210,7 @@ def train_seq2seq(request: Request, shape: Seq2SeqShape) -> Path:
     from transformers import T5ForConditionalGeneration, set_seed
 
     from core.bundled.streams import Seq2SeqBatches
+    from core.tasks.language_modelling import find_sentinels
 
     set_seed(request.seed)
     note_plan(request.work, request.steps, seed=request.seed, shape=shape, checkpoint=find_checkpoint(request.work))
@@ -220,7 +228,7 @@ def train_seq2seq(request: Request, shape: Seq2SeqShape) -> Path:
         length=shape.length,
         density=shape.density,
         mean_span=shape.mean_span,
-        sentinels=tokenizer.convert_tokens_to_ids([f"<extra_id_{n}>" for n in range(SENTINELS)]),
+        sentinels=find_sentinels(tokenizer),
         end=tokenizer.eos_token_id,
         seed=request.seed,
     )
@@ -230,14 +238,21 @@ def train_seq2seq(request: Request, shape: Seq2SeqShape) -> Path:
 
 
 def export(
-    request: Request, folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, seen: int
+    request: Request, folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, task: str, seen: int
 ) -> None:
-    """Write a model in half precision, with its tokenizer and the facts of its training."""
+    """Write a model in half precision, with its tokenizer, its task and the facts of its training."""
+    from core.tasks.loaded import write_setup
+    from core.tasks.registry import find_task
+    from core.tasks.task import Setup
+    from core.training.config import fill_options
+
     checkpoint = find_checkpoint(request.work)
     assert checkpoint is not None  # the model was read from it
     parameters = model.num_parameters()
     export_model(model, folder, dropout=0.1)
     tokenizer.save_pretrained(folder)
+    options = fill_options(find_task(task), {})
+    write_setup(folder, task, Setup(max_length=LENGTH, max_target_length=TARGET_LENGTH, options=options))
     training: dict[str, Any] = {
         "parameters": parameters,
         "steps": read_json(checkpoint / "trainer_state.json")["global_step"],
@@ -266,7 +281,7 @@ def export_decoder(request: Request) -> None:
     shape = DecoderShape()
     model = LlamaForCausalLM.from_pretrained(_checkpoint(request), dtype=torch.float32)
     folder = request.assets / "models/decoder"
-    export(request, folder, model, load_unigram(request.assets), seen=shape.rows * shape.length)
+    export(request, folder, model, load_unigram(request.assets), task="causal-lm", seen=shape.rows * shape.length)
 
 
 def run_seq2seq(request: Request) -> None:
@@ -284,7 +299,14 @@ def export_seq2seq(request: Request) -> None:
     shape = Seq2SeqShape()
     model = T5ForConditionalGeneration.from_pretrained(_checkpoint(request), dtype=torch.float32)
     tokenizer = load_unigram(request.assets, sentinels=SENTINELS)
-    export(request, request.assets / "models/seq2seq", model, tokenizer, seen=shape.rows * shape.length)
+    export(
+        request,
+        request.assets / "models/seq2seq",
+        model,
+        tokenizer,
+        task="span-corruption",
+        seen=shape.rows * shape.length,
+    )
 
 
 def _checkpoint(request: Request) -> Path:

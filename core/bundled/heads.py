@@ -79,7 +79,7 @@ HEADS = (
          options={"shared": True, "question_length": 64}, shared=False),
     Head("reading", "reading", "encoder",
          partial(labelled.gather_questions, questions=32_000, validation=600, seed=1),
-         replace(FINE, epochs=2, learning_rate=3e-4, max_length=256, evaluate_every=500), options={"stride": 96}),
+         replace(FINE, epochs=1, learning_rate=3e-4, max_length=256, evaluate_every=500), options={"stride": 96}),
     Head("headline", "headline", "seq2seq", labelled.gather_headlines,
          replace(FINE, epochs=8, batch_size=16, learning_rate=8e-4, max_length=320, max_target_length=48),
          options={"max_new_tokens": 32}, shared=False),
@@ -132,7 +132,6 @@ def train_head(head: Head, request: Request) -> None:
 
 def export_head(head: Head, request: Request) -> None:
     """Write the trained model in half precision, without what it shares with the encoder, and how it was trained."""
-    import torch
     from transformers import AutoTokenizer
 
     from core.tasks.loaded import read_setup, write_setup
@@ -142,7 +141,7 @@ def export_head(head: Head, request: Request) -> None:
     read = read_setup(trained)
     assert read is not None  # the engine writes it with every model
     task, setup = read
-    model = find_task(task).load(str(trained), setup).to(torch.float16)
+    model = find_task(task).load(str(trained), setup).half()
     folder.mkdir(parents=True, exist_ok=True)
     for stale in (*folder.glob("*.safetensors"), *folder.glob("*.index.json")):
         stale.unlink()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.nn import Parameter
 from torch.optim import AdamW, Muon, Optimizer
 from transformers import PreTrainedModel
 
@@ -26,7 +27,8 @@ class MuonWithAdamW(Optimizer):
     """
 
     def __init__(self, model: PreTrainedModel, *, learning_rate: float, weight_decay: float) -> None:
-        matrices, others = [], []
+        matrices: list[Parameter] = []
+        others: list[Parameter] = []
         for name, parameter in model.named_parameters():
             inside = parameter.ndim == 2 and not any(part in name for part in OUTSIDE)
             (matrices if inside else others).append(parameter)

@@ -31,4 +31,3 @@ class Recipe:
     train: Action
     steps: int = 0  # of training, where there are any
     export: Action | None = None
-    evaluate: Action | None = None

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import ModelUnavailable
 from core.libraries import import_transformers
-from core.models.loading import MEMORY_BYTES, WEIGHTS, ModelCache, list_shards
-from core.presets import MODELS, locate
+from core.models.loading import MEMORY_BYTES, PICKLES, WEIGHTS, ModelCache, list_shards
+from core.presets import HEADS, MODELS, Preset, locate
 from core.tasks.registry import find_task
 from core.tasks.task import Prediction, Setup, Task
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 TASK_FILE = "task.json"
+_CATALOGUE = (*HEADS, *MODELS)
 _FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
 
 
@@ -35,14 +36,17 @@ class TaskModel:
     megabytes: float  # in memory
 
 
-def load_task_model(source: str) -> TaskModel:
-    """The finished model in a folder, or the bundled one of that name, from the cache that all visitors share.
+def load_task_model(source: str, *, allow_download: bool = False) -> TaskModel:
+    """The finished model in a folder, or the one of that name in the catalogue, from the cache that all visitors share.
+
+    A model that others published says nothing of its task: the catalogue does, and its labels stand in its own
+    configuration.
 
     Raises:
-        ModelUnavailable: not a folder with a finished model, not loadable safely, or too large.
+        ModelUnavailable: not a folder with a finished model, not on this disk, not loadable safely, or too large.
         InvalidInput: `source` has not the form of a name.
     """
-    folder = Path(find_model_folder(source, allow_download=False))
+    folder = Path(find_model_folder(source, allow_download=allow_download))
     stamp = max(path.stat().st_mtime_ns for path in (folder / "config.json", *_weight_files(folder, source)))
     return _shared_models().get((str(folder), stamp), lambda: _load(source, folder))
 
@@ -62,7 +66,7 @@ def find_model_folder(source: str, *, allow_download: bool) -> str:
         InvalidInput: `source` has not the form of a name.
     """
     named_as_path = Path(source).is_absolute() or source.startswith((".", "~"))
-    place = source if named_as_path else locate(source, MODELS)
+    place = source if named_as_path else locate(source, _CATALOGUE)
     if not (named_as_path or Path(place).is_absolute()):
         bundled = Path(locate("encoder", MODELS)).parent / source
         if (bundled / "config.json").is_file():  # the family trained here, beside the base models of the catalogue
@@ -70,6 +74,8 @@ def find_model_folder(source: str, *, allow_download: bool) -> str:
         else:
             return _find_snapshot(place, allow_download=allow_download)
     folder = Path(place).expanduser().resolve()
+    if not named_as_path and not (folder / "config.json").is_file():
+        raise ModelUnavailable("error.model.not_shipped", source=source)
     _check_config(folder, source)
     _weight_files(folder, source)
     return str(folder)
@@ -115,6 +121,15 @@ def load_tokenizer_of(folder: Path) -> PreTrainedTokenizerBase:
         raise ModelUnavailable("error.model.unreadable", source=folder.name) from error
 
 
+def find_setup(source: str, folder: Path) -> tuple[str, Setup] | None:
+    """The task and setup of the model `source` that lies in `folder`: its own, or what the catalogue says of it."""
+    preset = _find_preset(source)
+    if preset is None or preset.bundled or preset not in HEADS:
+        return read_setup(folder)
+    labels = _read_json(folder / "config.json").get("id2label") or {}
+    return preset.task, Setup(labels=tuple(str(labels[number]) for number in sorted(labels, key=int)))
+
+
 @cache
 def _shared_models() -> ModelCache[TaskModel]:
     return ModelCache(MEMORY_BYTES)
@@ -126,7 +141,7 @@ def _load(source: str, folder: Path) -> TaskModel:
     import_transformers()
     from safetensors import SafetensorError
 
-    read = read_setup(folder)
+    read = find_setup(source, folder)
     if read is None:
         raise ModelUnavailable("error.model.no_task", source=source)
     name, setup = read
@@ -163,11 +178,14 @@ def _check_config(folder: Path, source: str) -> None:
 
 
 def _weight_files(folder: Path, source: str) -> tuple[Path, ...]:
-    """The safetensors files of a folder, all of them there."""
+    """The safetensors files of a folder, all of them there; a pickle only where the catalogue says there is no more."""
     if (folder / WEIGHTS).is_file():
         return (folder / WEIGHTS,)
     if shards := list_shards(folder):
         return shards
+    preset = _find_preset(source)
+    if preset and preset.pickled and (pickles := tuple(folder / name for name in PICKLES if (folder / name).is_file())):
+        return pickles
     pickled = any(folder.glob("pytorch_model*.bin"))
     raise ModelUnavailable("error.model.pickle" if pickled else "error.model.no_weights", source=source)
 
@@ -178,6 +196,9 @@ def _count_numbers(weights: Sequence[Path]) -> int:
 
     total = 0
     for path in weights:
+        if path.suffix != ".safetensors":
+            total += path.stat().st_size // 4  # pickles have no header; the book's hold single precision
+            continue
         try:
             with safe_open(path, framework="numpy") as file:
                 total += sum(math.prod(file.get_slice(name).get_shape()) for name in list(file.keys()))
@@ -198,7 +219,9 @@ def _find_snapshot(repository: str, *, allow_download: bool) -> str:
         RevisionNotFoundError,
     )
 
-    revision = next((preset.revision for preset in MODELS if preset.source == repository), "main")
+    preset = _find_preset(repository)
+    revision = preset.revision if preset else "main"
+    files = (*_FILES, *(PICKLES if preset and preset.pickled else ()))
 
     def snapshot(*patterns: str, local: bool) -> Path:
         return Path(
@@ -213,14 +236,14 @@ def _find_snapshot(repository: str, *, allow_download: bool) -> str:
 
     try:
         try:
-            folder = snapshot(*_FILES, local=True)
+            folder = snapshot(*files, local=True)
             _weight_files(folder, repository)
         except (LocalEntryNotFoundError, ModelUnavailable):
             if is_offline_mode() or not allow_download:
                 key = "error.model.offline" if is_offline_mode() else "error.model.not_downloaded"
                 raise ModelUnavailable(key, source=repository) from None
             _check_config(snapshot("*.json", local=False), repository)
-            folder = snapshot(*_FILES, local=False)
+            folder = snapshot(*files, local=False)
             _weight_files(folder, repository)
     except GatedRepoError:
         raise ModelUnavailable("error.model.gated", source=repository) from None
@@ -230,6 +253,10 @@ def _find_snapshot(repository: str, *, allow_download: bool) -> str:
         raise ModelUnavailable("error.model.offline", source=repository) from None
     _check_config(folder, repository)
     return str(folder)
+
+
+def _find_preset(name: str) -> Preset | None:
+    return next((preset for preset in _CATALOGUE if name in (preset.id, preset.source)), None)
 
 
 def _read_json(path: Path) -> Mapping[str, Any]:

@@ -50,10 +50,11 @@ def find_new_modules(model: PreTrainedModel, *, folder: str) -> tuple[str, ...]:
     """The modules that start from random numbers, and the head of a model that was trained for a task before."""
     from torch import nn
 
-    if hasattr(model, "new_modules"):  # a model that has its base twice says it itself
-        return tuple(model.new_modules)
+    own: tuple[str, ...] | None = getattr(type(model), "new_modules", None)
+    if own is not None:  # a model that has its base twice says it itself
+        return own
     stored = _stored_names(Path(folder))
-    tied = set(getattr(model, "all_tied_weights_keys", None) or ())
+    tied: frozenset[str] = frozenset(vars(model).get("all_tied_weights_keys") or ())
     missing = {name for name, _ in model.named_parameters() if name not in tied and not _is_stored(name, stored, model)}
     new = {name.rpartition(".")[0] for name in missing}
     if not type(model).__name__.endswith(PRETRAINED_HEADS):
