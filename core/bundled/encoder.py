@@ -3,7 +3,7 @@
     sample.txt  a mix of whole documents           words.txt   the same, cut into MeCab words
     vocab.txt   WordPiece                          stream.npy  token ids, [SEP] after each document
     mix.json    the megabytes of each corpus       run.json    how the run trains, and its plans
-    start/      an earlier encoder with the same vocabulary, to go on from (only where somebody put it)
+    start/      an earlier encoder to go on from, its word vectors as they are (only where somebody put it)
     checkpoints/
 
 Each step leaves one file in the work folder and is skipped when the file is there, so an interrupted run goes on.
@@ -117,6 +117,8 @@ def train(work: Path, *, steps: int, seed: int, shape: Shape, callbacks: Sequenc
     earlier = work / START
     if earlier.exists():
         model = BertForMaskedPositions.from_pretrained(earlier, config=config, dtype=torch.float32)
+        # Heads may share them already.
+        model.get_input_embeddings().requires_grad_(False)
     else:
         model = BertForMaskedPositions(config)
         if checkpoint is None:

@@ -143,7 +143,7 @@ def export_head(head: Head, request: Request) -> None:
     task, setup = read
     model = find_task(task).load(str(trained), setup).half()
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in (*folder.glob("*.safetensors"), *folder.glob("*.index.json")):
+    for stale in folder.glob("*.safetensors*"):
         stale.unlink()
     model.save_pretrained(folder, max_shard_size=SHARD_SIZE)
     AutoTokenizer.from_pretrained(trained).save_pretrained(folder)

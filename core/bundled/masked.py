@@ -116,7 +116,11 @@ class MaskedBatches(Dataset[dict[str, Tensor]]):
         for row in range(phase.rows):
             start = int(order[(within * phase.rows + row) % len(order)]) * width
             content = self.stream[start : start + width]
-            ids[row], segments[row] = self.arrange(content, paired=row % 2 == 1)
+            if row % 4 == 1:
+                content = self.repeat(content, np.random.default_rng((self.seed, step, row)))
+                ids[row], segments[row] = self.join(content, cut=len(content) // 2)
+            else:
+                ids[row], segments[row] = self.arrange(content, paired=row % 2 == 1)
         assert self.collator.generator is not None  # made by create_rng above
         self.collator.generator.manual_seed(self.seed * 1_000_003 + step)
         inputs = torch.from_numpy(ids)
@@ -140,6 +144,17 @@ class MaskedBatches(Dataset[dict[str, Tensor]]):
             return np.array([self.cls, *content, self.sep]), np.zeros(len(content) + 2, dtype=np.int64)
         middle = len(content) // 2
         stops = np.flatnonzero(content[:-2] == self.full_stop) + 1
-        cut = int(stops[np.abs(stops - middle).argmin()]) if len(stops) else middle
+        return self.join(content, cut=int(stops[np.abs(stops - middle).argmin()]) if len(stops) else middle)
+
+    def join(self, content: TokenIds, *, cut: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Lay out T - 2 tokens as [CLS] A [SEP] B [SEP], B without its last; with segment ids."""
         ids = np.array([self.cls, *content[:cut], self.sep, *content[cut:-1], self.sep])
         return ids, (np.arange(len(ids)) > cut + 1).astype(np.int64)
+
+    def repeat(self, content: TokenIds, rng: np.random.Generator) -> TokenIds:
+        """Put in place of the second half the first again, in phrases of two to six tokens whose order is shuffled."""
+        half = content[: len(content) // 2]
+        borders = np.cumsum(rng.integers(2, 7, size=len(half)))
+        phrases = np.split(half, borders[borders < len(half)])
+        again = np.concatenate([phrases[index] for index in rng.permutation(len(phrases))])
+        return np.concatenate([half, again, content[2 * len(half) :]])

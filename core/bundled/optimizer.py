@@ -30,6 +30,8 @@ class MuonWithAdamW(Optimizer):
         matrices: list[Parameter] = []
         others: list[Parameter] = []
         for name, parameter in model.named_parameters():
+            if not parameter.requires_grad:
+                continue
             inside = parameter.ndim == 2 and not any(part in name for part in OUTSIDE)
             (matrices if inside else others).append(parameter)
         self.parts: tuple[Optimizer, Optimizer] = (

@@ -151,7 +151,7 @@ def export_model(model: PreTrainedModel, folder: Path, *, dropout: float) -> Non
     for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout_rate"):
         if hasattr(model.config, name):
             setattr(model.config, name, dropout)
-    for stale in folder.glob("model*.safetensors*"):
+    for stale in folder.glob("*.safetensors*"):
         stale.unlink()
     model.half().save_pretrained(folder, max_shard_size=SHARD_SIZE)
     write_json(folder / "config.json", read_json(folder / "config.json") | {"dtype": "float32"})

@@ -140,6 +140,7 @@ def _load(source: str, folder: Path) -> TaskModel:
 
     import_transformers()
     from safetensors import SafetensorError
+    from transformers.utils import logging as transformers_logging
 
     read = find_setup(source, folder)
     if read is None:
@@ -151,6 +152,7 @@ def _load(source: str, folder: Path) -> TaskModel:
             "error.model.too_large", source=source, megabytes=needed // 10**6, limit=MEMORY_BYTES // 10**6
         )
     torch.set_num_threads(1)  # as core.models.loading does, for the same reason
+    transformers_logging.disable_progress_bar()
     task = find_task(name)
     try:
         model = task.load(str(folder), setup)

@@ -30,7 +30,7 @@ from core.training.folder import RunFolder, write_whole
 if TYPE_CHECKING:
     from transformers import TrainerCallback
 
-    from core.training.engine import Prepared
+    from core.training.engine import Parts, Prepared
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,8 @@ class Estimate:
     """What a run will need. Shares are 0 to 1; lengths in tokens; `labels` counts the training part.
 
     `truncated` is the share of training examples that lose their end to ``max_length``. `leaked` counts validation
-    examples whose content is in the training part too.
+    examples whose content is in the training part too, `nearly_leaked` those that differ from one there by a few
+    characters.
     """
 
     seconds: float
@@ -64,6 +65,7 @@ class Estimate:
     median_length: float
     longest: int
     leaked: int
+    nearly_leaked: int
     labels: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -136,6 +138,7 @@ def run_dry(config: RunConfig) -> Estimate:
     evaluations = math.ceil(plan.steps / plan.evaluate_every) if prepared.parts.validation else 0
     per_example = _time_prediction(trainer, prepared.parts.validation)
     per_evaluation = per_example * len(prepared.parts.validation)
+    leaked, nearly_leaked = count_leaks(prepared.parts)
     return Estimate(
         seconds=loaded + plan.steps * per_step + evaluations * per_evaluation + per_example * len(prepared.parts.test),
         seconds_per_step=per_step,
@@ -152,7 +155,8 @@ def run_dry(config: RunConfig) -> Estimate:
         truncated=share_truncated(prepared),
         median_length=float(sorted(lengths)[len(lengths) // 2]),
         longest=max(lengths),
-        leaked=count_leaked(prepared.parts.train, prepared.parts.validation),
+        leaked=leaked,
+        nearly_leaked=nearly_leaked,
         labels=count_labels(prepared),
     )
 
@@ -203,12 +207,14 @@ def count_labels(prepared: Prepared) -> dict[str, int]:
     return {label: counted[label] for label in prepared.setup.labels if counted[label]}
 
 
-def count_leaked(train: Sequence[Any], validation: Sequence[Any]) -> int:
-    """How many validation examples are about what a training example is about, word for word."""
-    from core.data.splits import subject_of
+def count_leaks(parts: Parts) -> tuple[int, int]:
+    """How many validation examples stand in the training part too: the same, and nearly the same."""
+    from core.data.leaks import find_leaks
+    from core.data.splits import Splits
 
-    known = {subject_of(example) for example in train}
-    return sum(subject_of(example) in known for example in validation)
+    leaks = find_leaks(Splits(tuple(parts.train), tuple(parts.validation)))
+    exact = sum(leak.exact for leak in leaks)
+    return exact, len(leaks) - exact
 
 
 def _clock(trainer: Any) -> list[float]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForMaskedLM, AutoTokenizer, TrainerCallback
 
 from core.bundled.encoder import export, prepare, train
@@ -114,6 +114,15 @@ def test_run_notes_when_its_plan_changes(trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained / "work", work)
     train(work, steps=STEPS + 2, seed=1, shape=SHAPE)
     assert json.loads((work / "run.json").read_text())["plans"] == [[0, STEPS], [STEPS, STEPS + 2]]
+
+
+def test_a_later_export_takes_the_place_of_an_earlier_one(trained: Path, tmp_path: Path) -> None:
+    export(trained / "work", tmp_path)
+    whole = {path.name: path.read_bytes() for path in tmp_path.glob("*.safetensors")}
+    for path in tmp_path.glob("*.safetensors"):
+        save_file({name: torch.zeros_like(tensor) for name, tensor in load_file(path).items()}, path)
+    export(trained / "work", tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("*.safetensors")} == whole
 
 
 def test_export_loads_in_single_precision_and_equals_the_checkpoint(trained: Path) -> None:

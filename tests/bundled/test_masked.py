@@ -68,6 +68,15 @@ def test_every_second_row_is_a_pair_cut_after_a_full_stop(batches: MaskedBatches
     assert batches[0]["token_type_ids"].amax(dim=1).tolist() == [0, 1] * 8
 
 
+def test_a_repeated_segment_has_the_same_tokens_in_other_phrases(batches: MaskedBatches) -> None:
+    content = np.arange(10, 51, dtype=np.uint16)
+    repeated = batches.repeat(content, np.random.default_rng(0))
+    assert len(repeated) == len(content)
+    assert repeated[:20].tolist() == content[:20].tolist()
+    assert sorted(repeated[20:40].tolist()) == content[:20].tolist() != repeated[20:40].tolist()
+    assert (np.diff(repeated[20:40].astype(int)) == 1).sum() >= 10  # most neighbours stay neighbours
+
+
 def test_half_of_the_rows_start_anywhere_so_that_every_position_is_trained(batches: MaskedBatches) -> None:
     starts = torch.stack([batches[step]["position_ids"][:, 0] for step in range(30)])
     assert not starts[:, [0, 1, 4, 5]].any()

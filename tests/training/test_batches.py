@@ -65,7 +65,7 @@ def test_what_a_collator_draws_depends_on_the_place_alone() -> None:
         assert all(set(feature) == {"input_ids"} for feature in features)
         return {"drawn": torch.rand(len(features)) + random.random() + float(np.random.rand())}
 
-    data = Places([{"input_ids": [i]} for i in range(12)])
+    data: Any = Places([{"input_ids": [i]} for i in range(12)])
     order = EpochOrder([0] * 12, seed=1)
     arguments: dict[str, Any] = {"sampler": order, "collate_fn": repeatable(mask, seed=5)}
     loader: DataLoader[Any] = DataLoader(data, batch_size=4, **arguments)  # typing knows torch's own classes only
@@ -77,10 +77,15 @@ def test_what_a_collator_draws_depends_on_the_place_alone() -> None:
     assert not torch.equal(first[0], first[1])
     collate = repeatable(mask, seed=5)
     places = [key for key, _ in zip(order, range(4), strict=False)]
-    before = torch.random.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
+
+    def numbers() -> Any:
+        state: Any = np.random.get_state()
+        return state[1].tolist()
+
+    before = torch.random.get_rng_state(), random.getstate(), numbers()
     assert torch.equal(collate([data[key] for key in places])["drawn"], first[0])
     assert torch.equal(torch.random.get_rng_state(), before[0])
-    assert (random.getstate(), np.random.get_state()[1].tolist()) == before[1:]
+    assert (random.getstate(), numbers()) == before[1:]
     order.set_epoch(1)
     assert not torch.equal(next(iter(loader))["drawn"], first[0])
 

@@ -274,7 +274,7 @@ def test_failures_say_why_and_what_helps(tmp_path: Path, encoder: Path, monkeypa
     memory = fail(config, run)
     assert (memory.cause, memory.cure) == ("training.cause.memory", "training.cure.batch")
     assert memory.changes == {"batch_size": 4, "accumulation": 2}
-    monkeypatch.setattr(engine, "prepare", lambda config: {}["defect"])
+    monkeypatch.setattr(engine, "prepare", lambda config: int("defect"))
     assert fail(config, run).cause == "training.cause.defect"
 
 

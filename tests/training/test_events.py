@@ -104,7 +104,12 @@ def test_a_file_is_followed_to_the_end_of_the_run(tmp_path: Path) -> None:
     log.write(ALL[1])
     stream = follow(path, interval=0.01)
     assert next(stream) == ALL[0]
-    writer = threading.Timer(0.05, lambda: [log.write(event) for event in (ALL[2], ALL[6])])
+
+    def write() -> None:
+        log.write(ALL[2])
+        log.write(ALL[6])
+
+    writer = threading.Timer(0.05, write)
     writer.start()
     assert list(stream) == [ALL[1], ALL[2], ALL[6]]
     writer.join()

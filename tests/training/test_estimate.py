@@ -1,0 +1,26 @@
+"""What is counted before a run starts."""
+
+from __future__ import annotations
+
+from core.data.examples import LabelledPair, LabelledText
+from core.training.engine import Parts
+from core.training.estimate import count_leaks
+
+
+def test_what_stands_on_both_sides_is_counted_exactly_and_nearly() -> None:
+    train = [
+        LabelledText("この店の料理はとても美味しくて、また来たいと思った。", "positive"),
+        LabelledText("退屈な映画だった。", "negative"),
+    ]
+    validation = [
+        LabelledText("退屈な映画だった。", "negative"),
+        LabelledText("この店の料理はとても美味しくて、また来たいと思った！", "positive"),
+        LabelledText("音が割れて聞きづらい。", "negative"),
+    ]
+    assert count_leaks(Parts(train, validation, ())) == (1, 1)
+
+
+def test_a_pair_leaks_in_the_other_direction_too() -> None:
+    train = [LabelledPair("猫が寝ている", "動物が寝ている", "entailment")]
+    validation = [LabelledPair("動物が寝ている", "猫が寝ている", "neutral")]
+    assert count_leaks(Parts(train, validation, ())) == (1, 0)
