@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.bundled.scores import scores_table
 from core.i18n import translate
-from core.presets import MODELS, TOKENIZERS
+from core.presets import HEADS, MODELS, TOKENIZERS
 from core.sections import leaves
 from core.settings import LIMITS, MODES, settings_table
 from tabs import EXHIBITS
@@ -33,7 +33,7 @@ def presets_table() -> str:
     """Every model and tokenizer offered by name."""
     rows = [
         f"| `{p.id}` | {p.task} | {'bundled' if p.bundled else 'Hub'} | {p.megabytes:g} | {p.licence} |"
-        for p in (*MODELS, *TOKENIZERS)
+        for p in (*MODELS, *HEADS, *TOKENIZERS)
     ]
     return "\n".join(("| name | for | where | MB | licence |", "|---|---|---|---|---|", *rows))
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -64,6 +67,58 @@ def test_a_job_runs_and_its_result_is_kept(registry: JobRegistry) -> None:
     job = until(registry, job_id, State.DONE)
     assert job.result == {"steps": 3}
     assert (job.done, job.total) == (3, 3)
+
+
+WRITER = """
+import json, sys, time
+for step in range(1, 6):
+    with open(sys.argv[1], "a") as file:
+        file.write(json.dumps({"step": step, "loss": 1 / step}) + "\\n")
+    time.sleep(float(sys.argv[2]))
+"""
+
+
+def follow(path: Path, seconds: float) -> Work:
+    """A process of its own that writes events into a file, as a training run does; closing it ends the process."""
+    path.touch()
+    losses: list[float] = []
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(seconds)])
+    try:
+        with path.open(encoding="utf-8") as file:
+            while True:
+                ended = process.poll() is not None  # asked first: what it wrote last is still read
+                for line in file:
+                    losses.append(json.loads(line)["loss"])
+                yield Progress(len(losses), 5, partial={"losses": losses})
+                if ended:
+                    return {"losses": losses}
+                time.sleep(0.02)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_a_job_follows_a_process_and_shows_what_it_wrote_so_far(registry: JobRegistry, tmp_path: Path) -> None:
+    job_id = registry.submit(new_identity(), kind="follow", work=lambda: follow(tmp_path / "events.jsonl", 0.2))
+    until(registry, job_id, State.RUNNING)
+    seen = []
+    deadline = time.monotonic() + DEADLINE
+    while (job := registry.view(job_id)) and job.state is State.RUNNING and time.monotonic() < deadline:
+        seen.append(len((job.result or {"losses": ()})["losses"]))
+        time.sleep(0.02)
+    assert until(registry, job_id, State.DONE).result == {"losses": [1, 1 / 2, 1 / 3, 1 / 4, 1 / 5]}
+    assert seen == sorted(seen)
+    assert set(seen) & {1, 2, 3, 4}, "nothing was shown before the end"
+
+
+def test_what_was_shown_stays_when_a_job_is_stopped(registry: JobRegistry, tmp_path: Path) -> None:
+    me = new_identity()
+    job_id = registry.submit(me, kind="follow", work=lambda: follow(tmp_path / "events.jsonl", 60))
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline and not ((job := registry.view(job_id)) and job.done):
+        time.sleep(0.02)
+    registry.cancel(job_id, workspace=me)
+    assert until(registry, job_id, State.CANCELLED).result == {"losses": [1]}
 
 
 def test_one_unfinished_job_for_each_visitor_and_a_bounded_line(registry: JobRegistry) -> None:

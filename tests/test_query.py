@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import zlib
 from dataclasses import dataclass, fields
 
 import pytest
@@ -62,13 +64,42 @@ def test_numbers_are_clamped_and_nonsense_falls_back(given_: str, expected: int)
     assert queries.from_link(Sample, {"layer": given_}).layer == expected
 
 
-def test_a_long_text_stays_out_of_the_link() -> None:
-    @dataclass(frozen=True)
-    class Long:
-        text: str = queries.text("", limit=8_000)
+@dataclass(frozen=True)
+class Long:
+    text: str = queries.text("", limit=8_000)
 
-    assert "text" in queries.to_link(Long("あ" * 600))
-    assert "text" not in queries.to_link(Long("あ" * 700))
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=101, max_size=500))
+def test_a_longer_text_is_deflated_and_comes_back(text: str) -> None:
+    link = queries.to_link(Long(text))
+    assert all(len(value) <= queries.LINK_TEXT_LIMIT for value in link.values())
+    if link:
+        assert queries.from_link(Long, link).text == text
+
+
+def test_a_long_text_is_deflated_and_a_very_long_one_stays_out_of_the_link() -> None:
+    diary = "".join(f"{n}日は図書館で{n % 7}冊の本を借りて、川沿いの道を歩いて帰った。" for n in range(60))
+    assert len(diary.encode()) > 4_000
+    link = queries.to_link(Long(diary))
+    assert set(link) == {"text.z"}
+    assert queries.from_link(Long, link).text == diary
+    noise = "".join(chr(0x4E00 + n * 7919 % 20_000) for n in range(2_000))
+    assert queries.to_link(Long(noise)) == {}
+
+
+def test_a_link_from_before_texts_were_deflated_still_opens() -> None:
+    assert queries.from_link(Long, {"v": "1", "text": "あ" * 600}).text == "あ" * 600
+
+
+@pytest.mark.parametrize("nonsense", ["", "x", "%%%", "eJw", "あ", "A" * 3_000, "eJxLTEpOSU1LBwAKuQKB"])
+def test_a_broken_deflated_text_is_ignored(nonsense: str) -> None:
+    assert len(queries.from_link(Long, {"text.z": nonsense}).text) <= 8
+
+
+def test_a_bomb_does_not_go_off() -> None:
+    packed = base64.urlsafe_b64encode(zlib.compress(b"a" * 1_000_000, 9)).decode().rstrip("=")
+    assert len(packed) <= queries.LINK_TEXT_LIMIT
+    assert queries.from_link(Long, {"text.z": packed}).text == "a" * 8_000
 
 
 @pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda e: e.slug)

@@ -76,7 +76,7 @@
     history.replaceState(null, "", `${location.pathname}?${next}`);
   };
   const addressOf = (slug, link) => {
-    const next = new URLSearchParams({ v: "1", tab: slug, ...link });
+    const next = new URLSearchParams({ tab: slug, ...link });
     return `${location.origin}${location.pathname}?${next}`;
   };
 
@@ -136,7 +136,7 @@
       const typed = memory.read();
       if (typed[slug]) {   // what the address carries now need not be remembered; a long text must
         for (const [name, value] of Object.entries(typed[slug]))
-          if (String(all[name]) !== String(value) || name in link || String(value).length < 600) delete typed[slug][name];
+          if (String(all[name]) !== String(value) || name in link || `${name}.z` in link || String(value).length < 600) delete typed[slug][name];
         memory.write(typed);
       }
       if (this.offsetParent !== null) writeAddress(slug, link);
@@ -196,6 +196,8 @@
     const flash = () => { button.classList.add("lab-flash"); setTimeout(() => button.classList.remove("lab-flash"), 1200); };
     switch (button.dataset.act) {
       case "copy_link": await copy(addressOf(slug, links.get(slug))); flash(); break;
+      case "shortcuts": shortcuts(); break;
+      case "qr": await showCode(button, tail, addressOf(slug, links.get(slug))); break;
       case "copy_code": await copy(tail.querySelector("code").textContent); flash(); break;
       case "download_py": case "download_ipynb": {
         const suffix = button.dataset.act.slice("download_".length);
@@ -211,6 +213,37 @@
         location.href = location.pathname;
       }
     }
+  };
+  // ---- keys: listed by "?", never while somebody writes
+  const shortcuts = () => {
+    const list = document.getElementById("lab-shortcuts");
+    if (list?.open) list.close(); else list?.showModal();
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.target.closest?.("input, textarea, select, [contenteditable], [role=combobox]")) return;
+    if (event.key === "?") { event.preventDefault(); shortcuts(); return; }
+    if (document.querySelector("dialog[open]")) return;
+    const open = [...document.querySelectorAll("lab-tail")].find((tail) => tail.offsetParent !== null);
+    const panel = open?.closest("[role=tabpanel][id^=tab-]");
+    const target = {
+      n: panel?.querySelector(".lab-next"), c: open?.querySelector("summary"), l: open?.querySelector("[data-act=copy_link]"),
+      d: document.querySelector("[data-toggle=dark]"), m: document.querySelector("[data-toggle=lecture]"),
+    }[event.key];
+    if (target) { event.preventDefault(); target.click(); }
+  });
+
+  const showCode = async (button, tail, link) => {   // the link as a picture that a class points its phones at
+    const figure = tail.querySelector(".lab-qr"), caption = figure.querySelector("figcaption");
+    const show = figure.hidden;
+    figure.hidden = !show;
+    button.setAttribute("aria-expanded", show);
+    if (!show) return;
+    const reply = await fetch(`lab/qr.svg?lang=${language}&link=${encodeURIComponent(link)}`);
+    figure.querySelector("img")?.remove();
+    if (reply.ok) figure.prepend(Object.assign(document.createElement("img"), { alt: figure.dataset.alt, src: URL.createObjectURL(await reply.blob()) }));
+    const local = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+    caption.textContent = reply.ok ? (local ? caption.dataset.local : "") : (await reply.json()).detail;
   };
   const copy = async (text) => {
     try { await navigator.clipboard.writeText(text); } catch {   // not a secure context: a workshop over plain HTTP
@@ -276,7 +309,7 @@
       this.data = JSON.parse(this.dataset.json);
       this.values = unpack(this.data.values);
       this.at = [this.data.selected[0] ?? 0, this.data.selected[1] ?? 0];
-      this.setAttribute("role", "img");
+      this.setAttribute("role", "group");   // no "img": what is inside can have the focus
       this.setAttribute("aria-label", this.data.title);
       this.innerHTML = `<div class="lab-scroll"><canvas class="lab-map"></canvas></div><output aria-live="polite"></output>
         <div class="lab-scale"><span></span><canvas></canvas><span></span></div>
@@ -451,7 +484,10 @@
       const place = status.position ? ` · ${this.words.position.replace("{position}", status.position)}` : "";
       const steps = status.total && open ? ` ${status.done} / ${status.total}` : "";
       this.tell(`${status.words}${steps}${place}${left}`);
-      if (status.html !== undefined) this.querySelector(".lab-job-result").innerHTML = status.html;
+      if (status.html !== undefined && status.html !== this.drawn) {   // a picture that grows while the job runs
+        this.drawn = status.html;
+        this.querySelector(".lab-job-result").innerHTML = status.html;
+      }
     }
   }
   const resumeJob = (slug) => {

@@ -49,6 +49,7 @@ class Shape:
     inner: int = 1_024
     tokens_per_step: int = 2_048
     masked: float = 0.2
+    repeated: float = 0.5  # of the rows with two segments
     short: int = 128
     long: int = MODEL_MAX_LENGTH
     share_long: float = 0.06
@@ -124,7 +125,13 @@ def train(work: Path, *, steps: int, seed: int, shape: Shape, callbacks: Sequenc
         if checkpoint is None:
             start_from_counts(model, stream, seed=seed)
     batches = MaskedBatches(
-        stream, phases, tokenizer, masked=shape.masked, positions=config.max_position_embeddings, seed=seed
+        stream,
+        phases,
+        tokenizer,
+        masked=shape.masked,
+        positions=config.max_position_embeddings,
+        repeated=shape.repeated,
+        seed=seed,
     )
     pace = Pace(shape.learning_rate, shape.weight_decay, shape.warmup, shape.save_every)
     return train_model(model, batches, work=work, steps=steps, seed=seed, pace=pace, callbacks=callbacks)

@@ -85,9 +85,11 @@ class MaskedBatches(Dataset[dict[str, Tensor]]):
         *,
         masked: float,
         positions: int,
+        repeated: float,
         seed: int,
     ) -> None:
         self.stream = stream
+        self.repeated = repeated
         self.phases = phases
         self.positions = positions
         self.seed = seed
@@ -116,8 +118,9 @@ class MaskedBatches(Dataset[dict[str, Tensor]]):
         for row in range(phase.rows):
             start = int(order[(within * phase.rows + row) % len(order)]) * width
             content = self.stream[start : start + width]
-            if row % 4 == 1:
-                content = self.repeat(content, np.random.default_rng((self.seed, step, row)))
+            rng = np.random.default_rng((self.seed, step, row))
+            if row % 2 == 1 and rng.random() < self.repeated:
+                content = self.repeat(content, rng)
                 ids[row], segments[row] = self.join(content, cut=len(content) // 2)
             else:
                 ids[row], segments[row] = self.arrange(content, paired=row % 2 == 1)
@@ -152,9 +155,9 @@ class MaskedBatches(Dataset[dict[str, Tensor]]):
         return ids, (np.arange(len(ids)) > cut + 1).astype(np.int64)
 
     def repeat(self, content: TokenIds, rng: np.random.Generator) -> TokenIds:
-        """Put in place of the second half the first again, in phrases of two to six tokens whose order is shuffled."""
+        """Put the first half again in place of the second, cut into phrases of three to nine tokens and shuffled."""
         half = content[: len(content) // 2]
-        borders = np.cumsum(rng.integers(2, 7, size=len(half)))
+        borders = np.cumsum(rng.integers(3, 10, size=len(half)))
         phrases = np.split(half, borders[borders < len(half)])
         again = np.concatenate([phrases[index] for index in rng.permutation(len(phrases))])
         return np.concatenate([half, again, content[2 * len(half) :]])

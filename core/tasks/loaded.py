@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +35,9 @@ class TaskModel:
     megabytes: float  # in memory
 
 
+_MODELS: ModelCache[TaskModel] = ModelCache(MEMORY_BYTES)  # made with the module: no two threads can make two
+
+
 def load_task_model(source: str, *, allow_download: bool = False) -> TaskModel:
     """The finished model in a folder, or the one of that name in the catalogue, from the cache that all visitors share.
 
@@ -48,7 +50,7 @@ def load_task_model(source: str, *, allow_download: bool = False) -> TaskModel:
     """
     folder = Path(find_model_folder(source, allow_download=allow_download))
     stamp = max(path.stat().st_mtime_ns for path in (folder / "config.json", *_weight_files(folder, source)))
-    return _shared_models().get((str(folder), stamp), lambda: _load(source, folder))
+    return _MODELS.get((str(folder), stamp), lambda: _load(source, folder))
 
 
 def predict(task_model: TaskModel, examples: Sequence[Any], *, batch_size: int = 32) -> list[Prediction]:
@@ -128,11 +130,6 @@ def find_setup(source: str, folder: Path) -> tuple[str, Setup] | None:
         return read_setup(folder)
     labels = _read_json(folder / "config.json").get("id2label") or {}
     return preset.task, Setup(labels=tuple(str(labels[number]) for number in sorted(labels, key=int)))
-
-
-@cache
-def _shared_models() -> ModelCache[TaskModel]:
-    return ModelCache(MEMORY_BYTES)
 
 
 def _load(source: str, folder: Path) -> TaskModel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.jobs import JobRegistry
+from core.rates import RateLimiter
 from core.settings import LIMITS, Limits, Settings
 from core.workspaces import Workspaces
 
@@ -16,6 +17,7 @@ class Context:
     settings: Settings
     workspaces: Workspaces
     jobs: JobRegistry
+    rates: RateLimiter
 
     @property
     def limits(self) -> Limits:
@@ -29,4 +31,4 @@ def open_context(settings: Settings) -> Context:
     settings.workspace.mkdir(parents=True, exist_ok=True)
     workspaces = Workspaces(settings.workspace, limits.workspace_seconds, limits.workspace_bytes)
     workspaces.sweep()
-    return Context(settings, workspaces, JobRegistry(workspaces, waiting_limit=limits.jobs_waiting))
+    return Context(settings, workspaces, JobRegistry(workspaces, waiting_limit=limits.jobs_waiting), RateLimiter())

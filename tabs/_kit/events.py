@@ -17,10 +17,11 @@ from gradio.components import Component
 
 from core import presets
 from core import query as queries
-from core.errors import AppError, InvalidInput
+from core.errors import AppError, Busy, InvalidInput
 from core.i18n import Locale, translate, words
 from core.settings import Limits
 from core.values import as_json
+from core.workspaces import WORKSPACE_COOKIE, is_identity
 from tabs._kit.context import Context
 from tabs._kit.exhibit import Exhibit, Lane
 from tabs._kit.words import locale_of
@@ -81,6 +82,27 @@ def admit(query: queries.Query, limits: Limits) -> None:
                 presets.permit(model, (*presets.MODELS, *presets.TOKENIZERS), limits)
 
 
+def admit_visitor(request: gr.Request | None, context: Context) -> None:
+    """Count a request where the running mode bounds how many there may be in a minute.
+
+    Raises:
+        Busy: this visitor, or everybody behind this address, asked too often.
+    """
+    limits = context.limits
+    if not limits.requests_per_minute or request is None or request.request is None:
+        return
+    address = request.client.host if request.client else ""
+    if "SPACE_ID" in os.environ:  # a proxy stands before a Space; what it adds comes last
+        address = request.headers.get("x-forwarded-for", address).rpartition(",")[2].strip()
+    workspace = request.cookies.get(WORKSPACE_COOKIE)
+    visitor = workspace if is_identity(workspace) else address  # a program that keeps no cookie
+    if not context.rates.admit(f"visitor {visitor}", limit=limits.requests_per_minute):
+        raise Busy("error.rate.visitor", limit=limits.requests_per_minute)
+    # An id is free for the asking, so those who keep asking for new ones are told apart by their address.
+    if not context.rates.admit(f"address {address}", limit=limits.requests_per_address):
+        raise Busy("error.rate.address", limit=limits.requests_per_address)
+
+
 def sentence(error: Exception, locale: Locale) -> str:
     """What the visitor reads: an expected failure in words, a defect as an incident number that the log explains."""
     if isinstance(error, AppError) and error.key in words(locale):
@@ -136,6 +158,7 @@ def publish(exhibit: Exhibit, explore: Explore, context: Context) -> None:
     def endpoint(*values: Any) -> Any:
         *fields, request = values
         try:
+            admit_visitor(request, context)
             return as_json(explore(dict(zip(queries.names(exhibit.query), fields, strict=True))).result)
         except Exception as error:  # noqa: BLE001 - the boundary: told in words, logged when it is a defect
             raise gr.Error(sentence(error, locale_of(request)), print_exception=False) from None

@@ -23,14 +23,19 @@ def tail(exhibit: Exhibit, found: Exploration, locale: Locale) -> str:
         for act in ("copy_code", "download_py", "download_ipynb")
     )
     code = html.escape(exhibit.snippet(found.query))
+    names = ("copy_link", "qr", "code", "qr_alt", "qr_local")
+    told = {name: html.escape(translate(f"kit.{name}", locale)) for name in names}
     return (
         f'<lab-tail class="lab-actions" data-slug="{exhibit.slug}"'
         f' data-link="{attribute(queries.to_link(found.query))}"'
         f' data-params="{attribute(as_params(found.query))}">'
-        f'<button type="button" data-act="copy_link">{html.escape(translate("kit.copy_link", locale))}</button>'
-        f"<details><summary>{html.escape(translate('kit.code', locale))}</summary>"
+        f'<button type="button" data-act="copy_link">{told["copy_link"]}</button>'
+        f'<button type="button" data-act="qr" aria-expanded="false">{told["qr"]}</button>'
+        f"<details><summary>{told['code']}</summary>"
         f'<div class="lab-code"><div>{actions}</div><pre tabindex="0"><code>{code}</code></pre></div></details>'
-        f"{_badges(found, locale)}</lab-tail>"
+        f'{_badges(found, locale)}<figure class="lab-qr" hidden data-alt="{told["qr_alt"]}">'
+        f'<figcaption role="status" data-local="{told["qr_local"]}"></figcaption></figure>'
+        "</lab-tail>"
     )
 
 
@@ -69,5 +74,8 @@ def _badges(found: Exploration, locale: Locale) -> str:
         for name in chosen
         if isinstance(name, str) and (preset := known.get(name))
     ]
-    badges.append(translate("kit.seconds", locale, milliseconds=f"{found.seconds * 1000:.1f}"))
+    if found.seconds < 1:
+        badges.append(translate("kit.milliseconds", locale, milliseconds=f"{found.seconds * 1000:.1f}"))
+    else:
+        badges.append(translate("kit.seconds", locale, seconds=f"{found.seconds:.1f}"))
     return "".join(f'<span class="lab-tag">{html.escape(badge)}</span>' for badge in badges)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
@@ -17,6 +18,19 @@ from tabs._kit.room import furnish
 from tabs._kit.words import both, t
 
 CONTENTS = "contents"
+SHORTCUTS: Mapping[str, str] = MappingProxyType(
+    {
+        "?": "list",
+        "n": "next",
+        "c": "code",
+        "l": "link",
+        "d": "dark",
+        "m": "lecture",
+        "Tab": "tab",
+        "← ↑ ↓ →": "arrows",
+        "Enter": "enter",
+    }
+)
 
 
 def build_page(exhibits: Sequence[Exhibit], context: Context) -> tuple[gr.Blocks, tuple[Explore, ...]]:
@@ -72,7 +86,21 @@ def _bar() -> str:
         f'<button type="button" data-toggle="dark">{both("kit.dark")}</button>'
         f'<button type="button" data-toggle="lecture">{both("kit.lecture")}</button>'
         f'<button type="button" data-act="erase">{both("kit.erase")}</button>'
-        "</span></header>"
+        f'<button type="button" data-act="shortcuts" aria-haspopup="dialog">{both("kit.shortcuts")}</button>'
+        f"</span></header>{_shortcuts()}"
+    )
+
+
+def _shortcuts() -> str:
+    """The list that ``?`` opens; the page's script knows what the keys do."""
+    keys = "".join(
+        f"<div><dt><kbd>{html.escape(key)}</kbd></dt><dd>{both(f'kit.shortcut.{name}')}</dd></div>"
+        for key, name in SHORTCUTS.items()
+    )
+    return (
+        '<dialog class="lab-dialog" id="lab-shortcuts" aria-labelledby="lab-shortcuts-title">'
+        f'<h2 id="lab-shortcuts-title">{both("kit.shortcuts")}</h2><dl>{keys}</dl>'
+        f'<form method="dialog"><button class="lab-chip">{both("kit.close")}</button></form></dialog>'
     )
 
 
@@ -89,7 +117,8 @@ def _contents(exhibits: Sequence[Exhibit]) -> str:
         for chapter in chapters()
     )
     return (
-        f'<div class="lab-contents"><p class="lab-lead">{both("kit.lead")}</p>'
+        f'<div class="lab-contents"><h1 class="lab-chapter">{both("kit.contents")}</h1>'
+        f'<p class="lab-lead">{both("kit.lead")}</p>'
         f'<h2>{both("kit.touch")}</h2><div class="lab-cards">{cards}</div>'
         f'<h2>{both("kit.map")}</h2><div class="lab-map">{books}</div></div>'
     )

@@ -18,6 +18,7 @@ from core.i18n import Locale, translate, words
 from tabs._kit.foot import attribute
 
 Scale = Literal["attention", "probability", "similarity", "signed", "loss"]
+LONG = 9  # characters of a label or number that take so much of a phone's width that its bar needs a line of its own
 CATEGORIES = 8  # the Okabe–Ito palette of the style sheet
 
 
@@ -148,7 +149,9 @@ def bars(
             f'<span class="lab-bar-fill{side}" style="width:{share / (2 if signed else 1):.2f}%"></span></span>'
             f"<output>{html.escape(bar.text)}</output>{note}</li>"
         )
-    return f'<figure class="lab-bars"><figcaption>{html.escape(title)}</figcaption><ol>{"".join(lines)}</ol></figure>'
+    wide = any(max(len(bar.label), len(bar.text)) > LONG for bar in entries)
+    style = "lab-bars lab-long" if wide else "lab-bars"
+    return f'<figure class="{style}"><figcaption>{html.escape(title)}</figcaption><ol>{"".join(lines)}</ol></figure>'
 
 
 @dataclass(frozen=True)
@@ -198,9 +201,22 @@ def token_boxes(boxes: Iterable[Box], *, title: str, scale: Scale = "attention")
     )
 
 
-def table(names: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str, numeric: Sequence[int] = ()) -> str:
-    """A plain table inside its own scrolling box; cells are text, never markup."""
-    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in names)
+def table(
+    names: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    caption: str,
+    numeric: Sequence[int] = (),
+    headed: bool = False,
+) -> str:
+    """A plain table inside its own scrolling box; cells are text, never markup.
+
+    With `headed`, the caption is seen as a heading above and only heard inside the table.
+    """
+    head = "".join(
+        f'<th scope="col"{" class=lab-number" if index in numeric else ""}>{html.escape(name)}</th>'
+        for index, name in enumerate(names)
+    )
     body = "".join(
         "<tr>"
         + "".join(
@@ -210,8 +226,9 @@ def table(names: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str, 
         + "</tr>"
         for row in rows
     )
+    title, style = (heading(caption), "lab-table lab-headed") if headed else ("", "lab-table")
     return (
-        f'<div class="lab-table" tabindex="0" role="region" aria-label="{html.escape(caption)}"><table>'
+        f'{title}<div class="{style}" tabindex="0" role="region" aria-label="{html.escape(caption)}"><table>'
         f"<caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

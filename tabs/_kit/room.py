@@ -6,6 +6,7 @@ import html
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -16,7 +17,7 @@ from core.i18n import Locale, translate, words
 from core.values import as_json
 from tabs._kit import foot
 from tabs._kit.context import Context
-from tabs._kit.events import Exploration, Explore, as_params, connect, explorer, publish, sentence
+from tabs._kit.events import Exploration, Explore, admit_visitor, as_params, connect, explorer, publish, sentence
 from tabs._kit.exhibit import Exhibit
 from tabs._kit.words import both, locale_of, t
 
@@ -149,9 +150,11 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
     widgets = {name: room.widgets[name] for name in names}
     shown = [relay, *room.views, tail]
 
-    def draw(values: Mapping[str, Any], locale: Locale, verdict: Callable[[Exploration], str]) -> list[Any]:
+    def draw(values: Mapping[str, Any], request: gr.Request, verdict: Callable[[Exploration], str]) -> list[Any]:
         """The relay's status line, the views and the tail; on an error the views stay as they are."""
+        locale = locale_of(request)
         try:
+            admit_visitor(request, context)
             found = explore(values)
             views = exhibit.show(found.result, locale)
             return [verdict(found), *views, foot.tail(exhibit, found, locale)]
@@ -159,7 +162,7 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
             return [_notice(sentence(error, locale)), *(gr.skip() for _ in range(len(room.views) + 1))]
 
     def on_widget(values: Mapping[str, Any], _: gr.EventData, request: gr.Request) -> list[Any]:
-        return draw(values, locale_of(request), lambda found: "")
+        return draw(values, request, lambda found: "")
 
     def on_relay(values: Mapping[str, Any], event: gr.EventData, request: gr.Request) -> list[Any]:
         """What is no widget's doing: a link, an example, a click in a view, a prediction. Widgets follow."""
@@ -171,13 +174,14 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
             query = queries.from_link(exhibit.query, {name: str(value) for name, value in params.items()})
         else:
             query = queries.make(exhibit.query, {**values, **params})
-        answer = draw(vars_of(query), locale, lambda found: _verdict(exhibit, found, option, locale))
+        answer = draw(vars_of(query), request, lambda found: _verdict(exhibit, found, option, locale))
         return [*as_params(query).values(), *answer]
 
     connect(relay.select, on_relay, inputs=widgets, outputs=[*widgets.values(), *shown], lane=exhibit.lane)
-    for widget in widgets.values():
-        if isinstance(widget, SELF_SPEAKING) and widget.visible:
-            connect(widget.input, on_widget, inputs=widgets, outputs=shown, lane=exhibit.lane)
+    spoken = [w.input for w in widgets.values() if isinstance(w, SELF_SPEAKING) and w.visible]
+    if spoken:
+        # One listener for all widgets: while the page starts, Gradio looks through all listeners for each component.
+        connect(partial(gr.on, spoken), on_widget, inputs=widgets, outputs=shown, lane=exhibit.lane)
     publish(exhibit, explore, context)
     return explore
 

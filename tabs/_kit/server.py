@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import re
@@ -19,8 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core import query as queries
 from core.errors import InvalidInput
 from core.i18n import ASSETS, DEFAULT_LOCALE, Locale, as_locale, preferred_locale, translate
-from core.jobs import State
-from core.workspaces import is_identity, new_identity
+from core.workspaces import WORKSPACE_COOKIE, is_identity, new_identity
 from tabs._kit import export
 from tabs._kit.context import Context
 from tabs._kit.events import Explore, sentence
@@ -29,7 +29,6 @@ from tabs._kit.page import build_page
 from tabs._kit.theme import theme
 from tabs._kit.words import LANGUAGE_COOKIE, catalogue
 
-WORKSPACE_COOKIE = "lab-workspace"
 COOKIE_SECONDS = 400 * 86_400  # the longest that browsers keep one
 MEDIA: Mapping[str, str] = {"py": "text/x-python", "ipynb": "application/x-ipynb+json"}
 
@@ -60,7 +59,7 @@ def create_app(exhibits: Sequence[Exhibit], context: Context) -> FastAPI:
         ssr_mode=False,
         footer_links=[],
         max_file_size=context.limits.upload_bytes,
-        i18n=catalogue(),
+        i18n=catalogue(page),
         theme=theme(),
     )
     app.add_middleware(FrontDoor)
@@ -91,7 +90,7 @@ def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> 
         del status["result"]
         if job.error:
             status["words"] = translate(job.error, locale, **job.error_params)
-        if job.state is State.DONE and (kind := kinds.get(job.kind)):
+        if job.result is not None and (kind := kinds.get(job.kind)):
             status["html"] = kind.render(job.result, locale)
         return JSONResponse(status, headers={"Cache-Control": "no-store"})
 
@@ -124,6 +123,18 @@ def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> 
             raise HTTPException(422, sentence(error, _locale(request))) from None
         name = f'attachment; filename="{slug}.{suffix}"'
         return Response(text, media_type=MEDIA[suffix], headers={"Content-Disposition": name})
+
+    @app.get("/lab/qr.svg")
+    def qr_code(link: str, request: Request) -> Response:
+        """A link as a QR code, to be shown to a class."""
+        import segno
+
+        try:
+            code = segno.make_qr(link, error="l")
+        except segno.DataOverflowError:
+            raise HTTPException(422, sentence(InvalidInput("error.link.too_long"), _locale(request))) from None
+        svg = code.svg_inline(scale=4, border=4, light="#ffffff")  # as SVG, dark on light in both themes
+        return Response(svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1), media_type="image/svg+xml")
 
     @app.get("/lab/lab.{suffix}")
     def asset(suffix: str) -> FileResponse:
@@ -172,6 +183,9 @@ class FrontDoor:
             headers = [(k, v) for k, v in start["headers"] if k != b"content-length"]
             if start["status"] == 200 and b"<head>" in page:
                 page = _dress(page, _locale(request))
+                if "gzip" in request.headers.get("accept-encoding", ""):  # an eighth of the way for a class on Wi-Fi
+                    page = gzip.compress(page, compresslevel=5, mtime=0)
+                    headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
                 if not is_identity(request.cookies.get(WORKSPACE_COOKIE)):
                     headers.append((b"set-cookie", _workspace_cookie().encode()))
             headers.append((b"content-length", str(len(page)).encode()))

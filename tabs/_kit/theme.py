@@ -21,6 +21,15 @@ def theme() -> gr.themes.Base:
         block_border_width="0px",
         block_background_fill="transparent",
         block_label_background_fill="transparent",
+        # Small print is read too: at least 4.5 to 1 on its ground.
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        block_label_text_color="*neutral_700",
+        block_label_text_color_dark="*neutral_200",
+        block_title_text_color="*neutral_700",
+        block_title_text_color_dark="*neutral_200",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
         body_background_fill="*neutral_50",
         body_background_fill_dark="*neutral_950",
     )

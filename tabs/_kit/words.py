@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 import gradio as gr
 from gradio.i18n import I18nData
@@ -12,13 +13,14 @@ from core.i18n import DEFAULT_LOCALE, LOCALES, Locale, as_locale, preferred_loca
 LANGUAGE_COOKIE = "lab-language"
 
 
-def catalogue() -> gr.I18n:
-    """The word catalogue for Gradio's own labels."""
-    return gr.I18n(**{locale: dict(words(locale)) for locale in LOCALES})
+def catalogue(page: gr.Blocks) -> gr.I18n:
+    """The words that Gradio translates on `page`, and no others: they travel with every first load."""
+    keys = sorted(set(re.findall(r'"translation_metadata", "key": "([^"]+)"', str(page.get_config_file()))))
+    return gr.I18n(**{locale: {key: words(locale)[key] for key in keys} for locale in LOCALES})
 
 
 def t(key: str) -> I18nData:
-    """The word `key` as a label, translated in the visitor's browser.
+    """The word `key` as a label, translated in the visitor's browser; for use while the page is built.
 
     Raises:
         KeyError: the catalogue lacks it; better here than an empty label there.

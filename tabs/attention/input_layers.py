@@ -79,10 +79,11 @@ def show(result: Layers, locale: Locale) -> tuple[str, ...]:
         rows,
         caption=translate("input-layers.rows", locale),
         numeric=range(1, len(labels) + 1),
+        headed=True,
     )
     return (
         pictures.numbers(figures) + pictures.token_boxes(boxes, title=translate("input-layers.boxes", locale)),
-        pictures.heading(translate("input-layers.rows", locale)) + layout + _trap(result, locale),
+        layout + _trap(result, locale),
     )
 
 

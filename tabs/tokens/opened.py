@@ -75,12 +75,12 @@ def changes(found: Tokenization, locale: Locale) -> str:
         for number, normalization in enumerate(found.normalizations)
         for start, end in found.uncovered(number)
     ]
-    told = pictures.heading(translate("tokens.changes", locale))
+    title = translate("tokens.changes", locale)
     if rows:
         names = [translate(f"tokens.change.{name}", locale) for name in ("before", "after", "rule", "kind")]
-        told += pictures.table(names, rows, caption=translate("tokens.changes", locale))
+        told = pictures.table(names, rows, caption=title, headed=True)
     else:
-        told += pictures.note(translate("tokens.no_changes", locale))
+        told = pictures.heading(title) + pictures.note(translate("tokens.no_changes", locale))
     if gaps:
         listed = " ".join(gaps[:20]) + (" …" if len(gaps) > 20 else "")
         told += pictures.note(translate("tokens.uncovered", locale, characters=listed))

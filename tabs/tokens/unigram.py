@@ -133,7 +133,7 @@ def _missed(result: Pruning, locale: Locale) -> str:
         for one in result.candidates
     ]
     told = translate("unigram.candidates", locale)
-    return pictures.heading(told) + pictures.table(names, rows, caption=told, numeric=(1, 2))
+    return pictures.table(names, rows, caption=told, numeric=(1, 2), headed=True)
 
 
 def snippet(query: Query) -> str:

@@ -127,6 +127,55 @@ def test_the_keyboard_reaches_a_picture(app: RunningApp, context: BrowserContext
     page.wait_for_function("new URLSearchParams(location.search).get('position') === '1'", timeout=DRAWN)
 
 
+def test_a_question_mark_lists_the_keys_and_they_work(app: RunningApp, context: BrowserContext) -> None:
+    page = open_exhibit(context, app.url, "positions")
+    keys = page.locator("#lab-shortcuts")
+    page.keyboard.press("?")
+    expect(keys).to_be_visible()
+    expect(keys).to_contain_text(translate("kit.shortcut.list", "ja"))
+    page.keyboard.press("c")  # nothing happens behind the open list
+    assert page.locator("#tab-positions lab-tail details").get_attribute("open") is None
+    page.keyboard.press("?")
+    expect(keys).to_be_hidden()
+    page.keyboard.press("c")
+    expect(page.locator("#tab-positions lab-tail code")).to_be_visible()
+    before = page.locator("body").get_attribute("class")
+    page.keyboard.press("d")
+    page.wait_for_function("before => document.body.className !== before", arg=before)
+    page.keyboard.press("n")
+    page.wait_for_selector("#tab-self-attention lab-tail", timeout=DRAWN)
+    box = page.locator("#field-self-attention-text textarea")
+    box.press("?")  # somebody who writes asks a question
+    expect(keys).to_be_hidden()
+    assert "?" in box.input_value()
+
+
+def test_a_class_gets_the_link_as_a_code(app: RunningApp, context: BrowserContext) -> None:
+    page = open_exhibit(context, app.url, "positions", width="32")
+    with page.expect_request(lambda request: "qr.svg" in request.url) as asked:
+        page.locator("#tab-positions [data-act=qr]").click()
+    told = parse_qs(urlsplit(asked.value.url).query)["link"][0]
+    assert parse_qs(urlsplit(told).query) == {"tab": ["positions"], "width": ["32"]}
+    image = page.locator("#tab-positions .lab-qr img")
+    expect(image).to_be_visible()
+    assert image.evaluate("image => image.complete && image.naturalWidth > 100")
+    expect(page.locator("#tab-positions .lab-qr figcaption")).to_contain_text("--host")  # 127.0.0.1 is no use to others
+
+
+def test_a_longer_text_travels_deflated_and_opens_elsewhere(
+    app: RunningApp, browser: Browser, context: BrowserContext
+) -> None:
+    text = "".join(f"{n}日目は図書館で本を{n % 7}冊借りて、川沿いの道を歩いた。" for n in range(40))
+    page = open_exhibit(context, app.url, "tokens")
+    page.locator("#field-tokens-text textarea").fill(text)
+    page.wait_for_function("new URLSearchParams(location.search).has('text.z')", timeout=DRAWN)
+    other = browser.new_context(locale="ja-JP")
+    opened = other.new_page()
+    opened.goto(page.url)
+    expect(opened.locator("#field-tokens-text textarea")).to_have_value(text, timeout=DRAWN)
+    other.close()
+
+
 def test_the_visitor_chooses_the_language(app: RunningApp, context: BrowserContext) -> None:
     page = open_exhibit(context, app.url, "positions")
     page.locator("[data-language=en]").click()

@@ -31,6 +31,7 @@ def batches(tmp_path_factory: pytest.TempPathFactory) -> MaskedBatches:
         AutoTokenizer.from_pretrained(folder),
         masked=0.15,
         positions=64,
+        repeated=0.5,
         seed=3,
     )
 

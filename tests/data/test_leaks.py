@@ -73,7 +73,7 @@ def test_no_near_leak_is_missed() -> None:
 
 
 def test_a_text_inside_a_longer_one_is_found_at_the_very_threshold() -> None:
-    """All that the longer text has for itself is rarer than what both share: only the last n-gram looked at is shared."""
+    """What the longer text has for itself is rarer than what both share: of the n-grams looked at, one is shared."""
     longer = SENTENCE + "帰りに本屋へも寄った。"
     similarity = (len(SENTENCE) - 2) / (len(longer) - 2)
     for train, test in ((SENTENCE, longer), (longer, SENTENCE)):

@@ -135,7 +135,7 @@ def test_nothing_is_asked_of_the_network_unless_allowed(tmp_path: Path, monkeypa
 
 
 def test_the_least_recently_used_model_goes_first(tiny: LoadedModel) -> None:
-    cache = ModelCache(2_000_000)
+    cache: ModelCache[LoadedModel] = ModelCache(2_000_000)
     loads: list[str] = []
 
     def get(name: str) -> LoadedModel:
@@ -152,7 +152,7 @@ def test_the_least_recently_used_model_goes_first(tiny: LoadedModel) -> None:
 
 
 def test_many_visitors_cause_one_load(tiny: LoadedModel) -> None:
-    cache = ModelCache(2_000_000)
+    cache: ModelCache[LoadedModel] = ModelCache(2_000_000)
     loads: list[int] = []
     gate = threading.Barrier(8)
 
@@ -253,7 +253,7 @@ def test_two_caches_never_load_at_once(tiny: LoadedModel) -> None:
         inside.pop()
         return tiny
 
-    threads = [threading.Thread(target=ModelCache(2_000_000).get, args=("a", load)) for _ in range(4)]
+    threads = [threading.Thread(target=ModelCache[LoadedModel](2_000_000).get, args=("a", load)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

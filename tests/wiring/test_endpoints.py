@@ -86,6 +86,28 @@ def test_exports_are_files_and_refuse_nonsense(app: RunningApp) -> None:
     assert httpx.get(f"{app.url}/lab/lab.py").status_code == 404
 
 
+def test_the_page_travels_light(app: RunningApp) -> None:
+    """Thirty learners open it at once: compressed where the browser can, and without words that the page never uses."""
+    plain = httpx.get(app.url, headers={"accept-encoding": "identity"})
+    packed = httpx.get(app.url, headers={"accept-encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) < 120_000
+    assert "LLM入門ラボ" in packed.text
+    told = httpx.get(f"{app.url}/config").json()["i18n_translations"]
+    assert set(told) == set(LOCALES)
+    assert told["ja"]["kit.contents"] == translate("kit.contents", "ja")
+    assert not [key for key in told["ja"] if key.startswith("error.")]
+
+
+def test_a_link_becomes_a_code(app: RunningApp) -> None:
+    reply = httpx.get(f"{app.url}/lab/qr.svg", params={"link": "http://192.168.0.2:7860/?tab=tokens&text=猫"})
+    assert reply.headers["content-type"].startswith("image/svg+xml")
+    assert "<script" not in reply.text
+    refused = httpx.get(f"{app.url}/lab/qr.svg", params={"link": "x" * 4_000}, headers={"accept-language": "ja"})
+    assert (refused.status_code, refused.json()["detail"]) == (422, translate("error.link.too_long", "ja"))
+
+
 @pytest.fixture(scope="module")
 def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
     with launched(tmp_path_factory.mktemp("public"), "--mode", "public") as running:
