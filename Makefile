@@ -18,6 +18,7 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench_training
 
 # DATA is a folder laid out as the model card says; without it the shipped weights are used as they are.
 models: $(VENV)/.run

@@ -50,7 +50,7 @@ Masked-language modelling alone, $masked_percent % of the tokens, 80/10/10 ([MAS
 $steps$planned steps of $tokens_per_step tokens$replanned, $seen tokens seen of a sample of $sample$earlier.
 Rows of $short tokens, half of them at random positions so that every position is trained; from step $first_long on, rows
 of $long. Half of the rows are two segments cut after a full stop, so that the embedding of segment 1 is trained; there
-is no next-sentence prediction, and the pooler is absent. Training is short, so it did not start from random numbers
+is no next-sentence prediction, and the pooler is absent.$repeats Training is short, so it did not start from random numbers
 alone: the token embeddings began as word vectors counted from the sample (positive pointwise mutual information,
 truncated SVD), the output biases as token frequencies. $optimizer, peak learning rate $rate, linear
 warm-up and decay to zero, no dropout; the configuration names a dropout of 0.1 for those who fine-tune.
@@ -146,6 +146,7 @@ def write_encoder_card(metrics: Mapping[str, Any], config: Mapping[str, Any]) ->
         first_long=f"{planned - round(planned * shape['share_long']):,}",
         rate=shape["learning_rate"],
         optimizer="Muon for the matrices inside and AdamW for the rest" if "weight_decay" in shape else "AdamW",
+        repeats=_tell_repeats(shape.get("repeated", 0.0)),
         earlier=_tell_earlier(training.get("earlier")),
         seed=training["seed"],
         held_out_seed=held_out["seed"],
@@ -172,12 +173,23 @@ def write_encoder_card(metrics: Mapping[str, Any], config: Mapping[str, Any]) ->
     )
 
 
+def _tell_repeats(share: float) -> str:
+    """How many of the pairs are made so that one segment helps to fill the blanks of the other."""
+    if not share:
+        return ""
+    return (
+        f" In {share:.0%} of these pairs segment 1 is segment 0 again, in phrases of another order, so that the model "
+        "learns to look for the same words across segments."
+    )
+
+
 def _tell_earlier(training: Mapping[str, Any] | None) -> str:
     """What the model went on from, where it did not begin anew."""
-    if not training:
-        return ""
-    seen = training["steps"] * training["shape"]["tokens_per_step"] / 1e6
-    return f"; it went on from an earlier state that had seen {seen:.1f} M tokens of another draw"
+    seen = 0.0
+    while training:
+        seen += training["steps"] * training["shape"]["tokens_per_step"] / 1e6
+        training = training.get("earlier")
+    return f"; it went on from an earlier state that had seen {seen:.1f} M tokens" if seen else ""
 
 
 def write_tokenizer_card(metrics: Mapping[str, Any], *, title: str, japanese: str, english: str) -> str:

@@ -48,9 +48,9 @@ class EpochOrder:
 def order_examples(lengths: Sequence[int], *, seed: int, epoch: int, group: int = 0) -> list[int]:
     """The order in which an epoch sees the examples.
 
-    With `group`, slices of so many examples are of like length: transformers sorts within shuffled stretches of fifty
-    slices, and the slices are shuffled here once more, since long texts first is a curriculum nobody asked for. The
-    slice with the longest text stays first, so that memory runs out at once or never.
+    With `group`, slices of so many examples are of like length: transformers sorts within shuffled stretches of up to
+    fifty slices, and the slices are shuffled here once more, since long texts first is a curriculum nobody asked for.
+    The slice with the longest text stays first, so that memory runs out at once or never.
     """
     draw = np.random.default_rng([seed, epoch])
     if not group:
@@ -59,7 +59,9 @@ def order_examples(lengths: Sequence[int], *, seed: int, epoch: int, group: int 
     from transformers.trainer_pt_utils import get_length_grouped_indices
 
     generator = torch.Generator().manual_seed(int(draw.integers(2**62)))
-    indices = get_length_grouped_indices(lengths, group, generator=generator)
+    # The library's own stretches are a quarter of the data at most, which sorts nothing where the data are few.
+    stretch = max(1, min(len(lengths) // (2 * group), 50))
+    indices = get_length_grouped_indices(lengths, group, mega_batch_mult=stretch, generator=generator)
     slices = [indices[start : start + group] for start in range(0, len(indices), group)]
     first, last = slices[:1], slices[-1:] if len(slices) > 1 else []  # the last one may be shorter: it stays last
     between = slices[1:-1]
