@@ -170,20 +170,23 @@ class JobRegistry:
                     return
                 entry = next(iter(self._entries.values()))
                 entry.job = replace(entry.job, state=State.RUNNING, started=time.time())
-                self._write(entry.job, entry.workspace)
+                self._keep(entry)
             self._run(entry)
 
     def _run(self, entry: _Entry) -> None:
         try:
+            outcome: dict[str, Any] = {}
             while not entry.cancelled.is_set():
-                event = next(entry.work)
+                try:
+                    event = next(entry.work)
+                except StopIteration as end:
+                    outcome = {"state": State.DONE, "result": as_json(end.value)}
+                    break
                 so_far = entry.job.result if event.partial is None else as_json(event.partial)
                 with self._lock:
                     entry.job = replace(entry.job, done=event.done, total=event.total, result=so_far)
             entry.work.close()  # its `finally` blocks clean up
-            outcome: dict[str, Any] = {"state": State.INTERRUPTED if self._closing else State.CANCELLED}
-        except StopIteration as end:
-            outcome = {"state": State.DONE, "result": as_json(end.value)}
+            outcome = outcome or {"state": State.INTERRUPTED if self._closing else State.CANCELLED}
         except AppError as error:
             outcome = {"state": State.FAILED, "error": error.key, "error_params": error.params}
         except Exception:
@@ -196,8 +199,15 @@ class JobRegistry:
 
     def _end(self, entry: _Entry, state: State) -> None:
         entry.job = replace(entry.job, state=state, ended=time.time())
-        self._write(entry.job, entry.workspace)
         del self._entries[entry.job.id]
+        self._keep(entry)
+
+    def _keep(self, entry: _Entry) -> None:
+        """Write where a job stands; a full disk loses what came of it, never the thread that all others wait for."""
+        try:
+            self._write(entry.job, entry.workspace)
+        except OSError:
+            logger.exception("job %s cannot be kept", entry.job.kind)
 
     def _write(self, job: Job, workspace: str) -> None:
         folder = self._workspaces.open(workspace) / "jobs"

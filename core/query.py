@@ -173,12 +173,13 @@ def _fit(value: Any, limits: Bounds, fallback: Any) -> Any:
         case "choice":
             return value if _allowed(value, limits) else fallback
         case "choices":
-            chosen = dict.fromkeys(v for v in value or () if _allowed(v, limits))
+            given = value if isinstance(value, list | tuple) else ()
+            chosen = dict.fromkeys(v for v in given if _allowed(v, limits))
             return tuple(chosen)[: int(limits.high)] or fallback
         case _:
             try:
                 number = float(value)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 return fallback
             if number != number:  # NaN compares unequal to itself
                 return fallback

@@ -42,8 +42,9 @@ $training
 
 ## Results
 
-Measured by `python -m core.bundled evaluate $name --data DIR` on data that no training saw, beside baselines that learn
-no representation, and beside what the book reports for BERT-base (111 million parameters, partly on other data).
+Measured by `python -m core.bundled evaluate $name --data DIR` on validation splits, whose rows are not among those it
+was trained on (its best checkpoint was chosen by them where it has one), beside baselines that learn no representation,
+and beside what the book reports for BERT-base (111 million parameters, partly on other data).
 ↓ marks numbers of which less is better.
 
 $table
@@ -350,7 +351,9 @@ def describe_training(training: Mapping[str, Any]) -> str:
         return "How it was trained was not recorded."
     parts = []
     if base := training.get("base"):
-        parts.append(f"Started from `{base}`, whose card names the text that it learned from.")
+        shipped = base == "encoder" or base in SUBJECTS
+        named = "whose card names what it learned from" if shipped else "a model on the way that is not shipped"
+        parts.append(f"Started from `{base}`, {named}.")
     if (steps := training.get("steps")) is not None:
         took = f" in {_tell_time(float(training['seconds']))}" if training.get("seconds") else ""
         seen = f" of {int(training['tokens_per_step']):,} tokens" if training.get("tokens_per_step") else ""

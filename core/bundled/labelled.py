@@ -153,7 +153,7 @@ def gather_other_names(data: Path) -> Gathered:
 
 
 def gather_sentences(data: Path, *, sentences: int, seed: int) -> Gathered:
-    """Sentences of articles, conversations and captions' like; judged by the likeness of JSTS."""
+    """Sentences of articles, of conversations and of plain examples; judged by the likeness of JSTS."""
     drawn: list[Row] = []
     for name, share in (
         ("kyoto_wiki", 0.3),
@@ -173,7 +173,9 @@ def gather_sentences(data: Path, *, sentences: int, seed: int) -> Gathered:
 
 
 def gather_triples(data: Path) -> Gathered:
-    """From labelled pairs: a sentence, one that follows from it, one that contradicts it or does not follow."""
+    """From labelled pairs, in both directions: a sentence, one that follows from it or that it follows from, and one
+    that contradicts it or does neither.
+    """
     train, _ = split_jnli(list(read_rows(data, JNLI, "valid")))
     by_anchor: dict[str, dict[str, list[str]]] = {}
     counts = []

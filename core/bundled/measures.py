@@ -121,8 +121,6 @@ def measure_sample(shipped: Shipped, measure: Measure) -> Numbers:
     table = read_sample(measure.sample, part="test")
     source = DataSource(f"sample:{measure.sample}")
     examples, _ = read_examples(shipped.task, table, source, part="test")
-    if measure.folder in ("encoder", "decoder", "seq2seq"):
-        examples = [PlainText(str(row.values["text"])) for row in table.rows]
     scores = shipped.score(examples[: measure.count])
     return {name: round(scores[name], 4) for name in measure.kept}
 
@@ -407,7 +405,8 @@ def _search_words(data: Path) -> _WordSearch:
 
     questions = read_searches(data)
     pool = {passage: place for place, passage in enumerate(dict.fromkeys(one.positive for one in questions))}
-    index = build_bm25([passage.text for passage in pool], terms="bigrams")
+    # With their titles, which the vectors are made of too.
+    index = build_bm25([f"{passage.title}\n{passage.text}" for passage in pool], terms="bigrams")
     scores = np.stack([index.scores(one.question) for one in questions])
     gold = np.array([pool[one.positive] for one in questions], dtype=np.int64)
     return _WordSearch(tuple(pool), gold, scores, [top_hits(row, CANDIDATES) for row in scores])

@@ -63,7 +63,7 @@ def read_number(row: Mapping[str, Any], column: str) -> float:
         raise InvalidInput("error.data.empty_cell", column=column)
     try:
         number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # a whole number of hundreds of digits is no float
         number = math.nan
     if not math.isfinite(number):
         raise InvalidInput("error.data.not_number", column=column, value=str(value)[:40])

@@ -19,6 +19,7 @@ from core.errors import InvalidInput
 
 LARGEST_FILE = 2_000_000_000  # bytes, after decompression
 _LONGEST_RECORD = 1_000  # lines; a quoted cell that goes on longer has lost its closing quote
+_PARQUET_ROWS = 10_000  # unpacked at once
 _LARGEST_FIELD = 2**31 - 1  # the csv module refuses cells over 131,072 characters unless told otherwise
 _ENCODINGS = ("utf-8", "cp932")
 _DELIMITERS = (",", "\t", ";", "|")
@@ -172,8 +173,10 @@ def _flatten_squad(article: dict[str, Any]) -> Iterator[Any]:
         if not isinstance(paragraph, dict):
             yield paragraph
             continue
-        for question in paragraph.get("qas") or ():
-            yield {"title": article.get("title", ""), "context": paragraph.get("context"), **question}
+        questions = paragraph.get("qas")
+        for question in questions if isinstance(questions, list) else ():
+            told = {"title": article.get("title", ""), "context": paragraph.get("context")}
+            yield told | question if isinstance(question, dict) else question
 
 
 def _read_parquet(path: Path, *, compressed: bool) -> Table:
@@ -181,8 +184,16 @@ def _read_parquet(path: Path, *, compressed: bool) -> Table:
     import pyarrow.parquet
 
     source: Any = pyarrow.BufferReader(_read_bytes(path, compressed=True)) if compressed else path
+    values: list[dict[str, Any]] = []
+    size = 0
     try:
-        values = pyarrow.parquet.read_table(source).to_pylist()
+        with pyarrow.parquet.ParquetFile(source) as file:
+            # Batch by batch: a column of one value a billion times over is a few bytes until it is unpacked.
+            for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+                size += batch.nbytes
+                if size > LARGEST_FILE:
+                    raise InvalidInput("error.data.too_large", source=path.name, limit=LARGEST_FILE // 10**6)
+                values += batch.to_pylist()
     except (pyarrow.ArrowException, OSError, ValueError):
         raise InvalidInput("error.data.parquet", source=path.name) from None
     return make_table(path.name, [Row(number, row) for number, row in enumerate(values, start=1)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from core.libraries import import_transformers
 CONVERTED = "refs/convert/parquet"
 _PATIENCE = 20.0  # seconds to wait for the Hub's first answer
 _MANY_ROWS = 200_000  # from here on, a limit is drawn before the rows become Python objects
+_OFFLINE = threading.Lock()  # two visits that change the library's switch together would leave it changed
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 _SPLITS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -151,12 +153,13 @@ def _without_hub() -> Iterator[None]:
     """Let datasets look into its cache at once instead of trying to reach the Hub for minutes."""
     import datasets
 
-    before = datasets.config.HF_HUB_OFFLINE
-    datasets.config.HF_HUB_OFFLINE = True
-    try:
-        yield
-    finally:
-        datasets.config.HF_HUB_OFFLINE = before
+    with _OFFLINE:
+        before = datasets.config.HF_HUB_OFFLINE
+        datasets.config.HF_HUB_OFFLINE = True
+        try:
+            yield
+        finally:
+            datasets.config.HF_HUB_OFFLINE = before
 
 
 def _choose_configuration(known: Sequence[str], configuration: str, name: str) -> str:

@@ -130,7 +130,7 @@ def _is_numeric(table: Table, column: str | None) -> bool:
     first = next((value for value in values if value not in (None, "")), None)
     try:
         return not isinstance(first, bool) and first is not None and isinstance(float(first), float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
 
 

@@ -56,7 +56,7 @@ def embed(
         model: an encoder with a ``last_hidden_state``, or one with ``sentence_vectors`` of its own (SimCSE).
         tokenizer: its tokenizer.
         texts: what to embed, cut to `max_length` tokens.
-        titles: a first segment for each text (book 9.4.3); only the text is cut.
+        titles: a first segment for each text (book 9.4.3); the longer of the two is cut, most often the text.
         pooling: None for the model's own, or [CLS] where it has none.
         batch_size: texts for each forward pass.
         max_length: tokens, special ones included.

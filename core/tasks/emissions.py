@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from core.tasks.batching import evaluating, group_by_length
 from core.tasks.offsets import LocatedTokens, locate_tokens
 from core.tasks.task import device_of
+from core.tasks.tokenizing import count_positions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,7 +57,7 @@ def compute_emissions(
     import torch
 
     located = locate_tokens(tokenizer, texts)
-    room = count_room(tokenizer, max_length, positions=_count_positions(model))
+    room = count_room(tokenizer, max_length, positions=count_positions(model.config))
     windows = [
         (index, window) for index, tokens in enumerate(located) for window in split_windows(len(tokens.ids), room)
     ]
@@ -180,9 +181,3 @@ def pad_rows(rows: Sequence[Sequence[int]], value: int) -> Tensor:
     from torch.nn.utils.rnn import pad_sequence
 
     return pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=value)
-
-
-def _count_positions(model: PreTrainedModel) -> int:
-    positions = getattr(model.config, "max_position_embeddings", 0) or 0
-    # RoBERTa and its kin start counting after the padding id: the first two positions are never used.
-    return max(positions - (2 if "roberta" in model.config.model_type else 0), 0)

@@ -18,6 +18,7 @@ from core.generation.units import cut_text
 from core.tasks.batching import evaluating, iterate_batches
 from core.tasks.language_modelling import likelihood_of, load_language_model
 from core.tasks.task import Architecture, Column, Hyperparameters, Option, Prediction, Setup
+from core.tasks.tokenizing import encode_ended
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -77,9 +78,9 @@ class Headline:
         self, examples: Sequence[Article], tokenizer: PreTrainedTokenizerBase, setup: Setup
     ) -> Sequence[Features]:
         """Encode bodies as ``input_ids`` (T,) and headlines as ``labels`` (U,), both with the end mark."""
-        bodies = encode_texts([example.body for example in examples], tokenizer, limit=setup.max_length)
-        headlines = encode_texts(
-            [example.headline for example in examples], tokenizer, limit=setup.max_target_length, target=True
+        bodies = encode_ended(tokenizer, [example.body for example in examples], max_length=setup.max_length)
+        headlines = encode_ended(
+            tokenizer, [example.headline for example in examples], max_length=setup.max_target_length, target=True
         )
         return [{"input_ids": body, "labels": headline} for body, headline in zip(bodies, headlines, strict=True)]
 
@@ -150,22 +151,6 @@ class Headline:
                 raise InvalidInput("error.generation.option", name=option.name, low=low)
             settings[option.name] = value
         return settings
-
-
-def encode_texts(
-    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, limit: int, target: bool = False
-) -> list[list[int]]:
-    """Encode texts as T5 reads and writes them: at most `limit` tokens, the end mark last.
-
-    A tokenizer that adds no end mark by itself gets it added; one that frames its texts otherwise stays as it is.
-    """
-    if not texts:
-        return []
-    given: dict[str, Any] = {"text_target" if target else "text": list(texts)}
-    rows: list[list[int]] = tokenizer(**given, truncation=True, max_length=limit)["input_ids"]
-    end = tokenizer.eos_token_id
-    # Multilingual BART puts a language code after the end mark, so the last two places are looked at.
-    return [row if end is None or end in row[-2:] else [*row[: limit - 1], end] for row in rows]
 
 
 def _write(

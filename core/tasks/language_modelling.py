@@ -31,7 +31,7 @@ from core.generation.noise import (
 from core.tasks.batching import evaluating
 from core.tasks.heads import load_with_head, read_config
 from core.tasks.task import Architecture, Column, Hyperparameters, Option, Prediction, Setup, device_of
-from core.tasks.tokenizing import encode_pieces
+from core.tasks.tokenizing import encode_pieces, encode_texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -434,8 +434,8 @@ def _marks(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
 
 def _frame(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
     """The special tokens that the tokenizer puts before and after a text."""
-    inner: list[int] = tokenizer("a", add_special_tokens=False)["input_ids"]
-    whole: list[int] = tokenizer("a")["input_ids"]
+    (inner,) = encode_pieces(tokenizer, ["a"])
+    whole: list[int] = encode_texts(tokenizer, ["a"], max_length=64)[0]["input_ids"]
     start = next(place for place in range(len(whole)) if whole[place : place + len(inner)] == inner)
     return whole[:start], whole[start + len(inner) :]
 

@@ -117,10 +117,7 @@ def load_tokenizer_of(folder: Path) -> PreTrainedTokenizerBase:
     import_transformers()
     from core.tasks.tokenizing import load_task_tokenizer
 
-    try:
-        return load_task_tokenizer(str(folder))
-    except (OSError, ValueError, TypeError, LookupError, ImportError, RuntimeError) as error:
-        raise ModelUnavailable("error.model.unreadable", source=folder.name) from error
+    return load_task_tokenizer(str(folder))
 
 
 def find_setup(source: str, folder: Path) -> tuple[str, Setup] | None:

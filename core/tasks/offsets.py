@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.tasks.tokenizing import is_japanese_bert
+from core.tasks.tokenizing import ENCODING, is_japanese_bert
 from core.text.normalization import Rule, follow_rules
 from core.text.types import Span
 
@@ -42,9 +42,10 @@ def locate_tokens(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> l
         return [locate(text) for text in texts]
     if not texts:
         return []
-    encoded = tokenizer(
-        list(texts), add_special_tokens=False, truncation=False, return_offsets_mapping=True, verbose=False
-    )
+    with ENCODING:
+        encoded = tokenizer(
+            list(texts), add_special_tokens=False, truncation=False, return_offsets_mapping=True, verbose=False
+        )
     return [
         LocatedTokens(tuple(ids), tuple((int(start), int(end)) for start, end in spans))
         for ids, spans in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
@@ -72,9 +73,10 @@ def _japanese_locator(tokenizer: Any) -> Callable[[str], LocatedTokens]:
                 normal = _nfkc(part) if cutter.normalize_text else part
                 origins = None if normal == part else _trace_nfkc(part, normal)
                 place = 0
-                for node in cutter.mecab(normal):
-                    surface = node.surface
-                    place += len(node.white_space)
+                with ENCODING:
+                    words = [(node.surface, len(node.white_space)) for node in cutter.mecab(normal)]
+                for surface, space in words:
+                    place += space
                     word = surface.lower() if cutter.do_lower_case and surface not in untouched else surface
                     pieces = known.get(word)
                     if pieces is None:

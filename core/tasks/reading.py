@@ -16,7 +16,7 @@ from core.tasks.answers import answer_f1, exact_match
 from core.tasks.batching import evaluating, group_by_length, iterate_batches
 from core.tasks.offsets import LocatedTokens, locate_tokens
 from core.tasks.task import Architecture, Column, Hyperparameters, Option, Prediction, Setup, device_of
-from core.tasks.tokenizing import encode_pieces, encode_texts
+from core.tasks.tokenizing import encode_ended, encode_pieces, encode_texts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -243,9 +243,12 @@ class GenerativeReading(_Reader):
         self, examples: Sequence[ReadingQuestion], tokenizer: PreTrainedTokenizerBase, setup: Setup
     ) -> Sequence[Features]:
         """``input_ids`` (T,) of question and context, cut at the end, and ``labels`` (U,) of the first answer."""
-        inputs = _encode_ended(tokenizer, [write_prompt(example) for example in examples], max_length=setup.max_length)
-        targets = _encode_ended(
-            tokenizer, [example.answers[0].text for example in examples], max_length=setup.max_target_length
+        inputs = encode_ended(tokenizer, [write_prompt(example) for example in examples], max_length=setup.max_length)
+        targets = encode_ended(
+            tokenizer,
+            [example.answers[0].text for example in examples],
+            max_length=setup.max_target_length,
+            target=True,
         )
         return [{"input_ids": ids, "labels": labels} for ids, labels in zip(inputs, targets, strict=True)]
 
@@ -379,14 +382,6 @@ def _frame(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int], li
         place for place in range(len(ids) - len(second), middle - 1, -1) if ids[place : place + len(second)] == second
     )
     return ids[:start], ids[middle:end], ids[end + len(second) :], 1 in pair.get("token_type_ids", ())
-
-
-def _encode_ended(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, max_length: int) -> list[list[int]]:
-    """Ids of texts with the end mark last, also by a tokenizer that adds none of its own accord."""
-    end = tokenizer.eos_token_id
-    rows = [feature["input_ids"] for feature in encode_texts(tokenizer, texts, max_length=max_length)]
-    # Multilingual BART puts a language code after the end mark, so the last two places are looked at.
-    return [row if end is None or end in row[-2:] else [*row[: max_length - 1], end] for row in rows]
 
 
 def _read_answer(cell: Any, context: str) -> Answer:

@@ -341,7 +341,8 @@ def _load(head: Any, folder: str, setup: Setup, *, kind: str | None = None) -> P
     config.num_labels = len(labels)
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: index for index, label in enumerate(labels)}
-    if not (kept and hasattr(config, "transition_speed")):
+    # Transitions that were learned keep the speed they are stored with; a plain tagger has none to keep.
+    if kind is not None and not (kept and head.__name__ in (config.architectures or ())):
         config.transition_speed = float(setup.options.get("transition_speed", 1.0))
     return load_with_head(head, folder, config, kept=kept)
 

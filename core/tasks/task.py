@@ -145,7 +145,7 @@ class Task(Protocol[Example]):
         """The labels of these examples in the order the model's outputs will have; empty for a task without labels."""
 
     def load(self, folder: str, setup: Setup) -> PreTrainedModel:
-        """Load what lies in `folder` as a model of this task: a base model gets a new head, a trained one keeps its own."""
+        """Load what lies in `folder` as a model of this task: a new head, or the trained one."""
 
     def prepare(
         self, examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, setup: Setup

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from core.tasks.task import Features
 
 # A tokenizer may be shared: MeCab's words live only until its next text, and a Rust tokenizer must not be told how to
-# truncate by two threads at once.
-_ENCODING = threading.Lock()
+# truncate by two threads at once. Whoever calls one takes this lock.
+ENCODING = threading.Lock()
 _SEGMENTED_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 
@@ -48,7 +48,7 @@ def load_task_tokenizer(folder: str) -> PreTrainedTokenizerBase:
         names = [name for name in _SEGMENTED_INPUTS if segmented or name != "token_type_ids"]
         tokenizer.model_input_names = names
         tokenizer.init_kwargs["model_input_names"] = names  # what is saved beside a trained model
-    if config is not None and (positions := _count_positions(config)):
+    if config is not None and (positions := count_positions(config)):
         tokenizer.model_max_length = min(tokenizer.model_max_length, positions)
     if tokenizer.pad_token is None and tokenizer.eos_token is not None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -80,7 +80,7 @@ def encode_texts(
     max_length = min(max_length, tokenizer.model_max_length)
     if is_japanese_bert(tokenizer) and not _has_greedy_tokens(tokenizer):
         return _encode_japanese(tokenizer, firsts, seconds, max_length=max_length)
-    with _ENCODING:
+    with ENCODING:
         encoded = tokenizer(
             list(firsts),
             None if seconds is None else list(seconds),
@@ -99,9 +99,27 @@ def encode_pieces(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> l
         return [encode(text) for text in texts]
     if not texts:
         return []
-    with _ENCODING:
+    with ENCODING:
         encoded = tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
     return [list(ids) for ids in encoded["input_ids"]]
+
+
+def encode_ended(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, max_length: int, target: bool = False
+) -> list[list[int]]:
+    """Ids of texts as T5 reads them and, as a `target`, writes them: at most `max_length` tokens, the end mark last.
+
+    A tokenizer that adds no end mark by itself gets it added; one that frames its texts otherwise stays as it is.
+    """
+    if not texts:
+        return []
+    max_length = min(max_length, tokenizer.model_max_length)
+    given: dict[str, Any] = {"text_target" if target else "text": list(texts)}
+    with ENCODING:
+        rows: list[list[int]] = tokenizer(**given, truncation=True, max_length=max_length)["input_ids"]
+    end = tokenizer.eos_token_id
+    # Multilingual BART puts a language code after the end mark, so the last two places are looked at.
+    return [row if end is None or end in row[-2:] else [*row[: max_length - 1], end] for row in rows]
 
 
 def is_japanese_bert(tokenizer: PreTrainedTokenizerBase) -> bool:
@@ -123,8 +141,8 @@ def _read_config(folder: str) -> PretrainedConfig | None:
     return AutoConfig.from_pretrained(folder, trust_remote_code=False)
 
 
-def _count_positions(config: PretrainedConfig) -> int:
-    """How many tokens the model has positions for; 0 where it counts distances only (T5)."""
+def count_positions(config: PretrainedConfig) -> int:
+    """How many tokens a model has positions for; 0 where it counts distances only (T5)."""
     positions = getattr(config, "max_position_embeddings", None)
     if not isinstance(positions, int) or positions <= 0:
         return 0
@@ -154,7 +172,7 @@ def _japanese_encoder(tokenizer: Any) -> Callable[[str], list[int]]:
             if part in verbatim:
                 ids.append(verbatim[part])
                 continue
-            with _ENCODING:
+            with ENCODING:
                 words = cut_words(part, never_split=special)
             for word in words:
                 pieces = known.get(word)

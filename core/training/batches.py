@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -120,18 +120,14 @@ def kept_randomness() -> Iterator[None]:
 
     states = random.getstate(), np.random.get_state()
     devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
-    with torch.random.fork_rng(devices):
-        yield
-    random.setstate(states[0])
-    np.random.set_state(states[1])
+    try:
+        with torch.random.fork_rng(devices):
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
 
 
 def lengths_of(features: Sequence[Features]) -> list[int]:
-    """Tokens of each example; of the longest choice where an example has several."""
-    return [_length(feature["input_ids"]) for feature in features]
-
-
-def _length(ids: Any) -> int:
-    if len(ids) and hasattr(ids[0], "__len__"):
-        return max(map(len, ids))
-    return len(ids)
+    """Tokens of each example; of all its choices together where it has several."""
+    return [len(feature["input_ids"]) for feature in features]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,14 @@ PREFIX = "checkpoint-"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The newest whole checkpoint, None when there is none, and the names of newer ones that are broken."""
+    """The newest whole checkpoint, None when there is none, and the names of newer ones that are broken.
+
+    `facts` is what was sealed with it.
+    """
 
     checkpoint: Path | None
     broken: tuple[str, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 def seal(checkpoint: Path, **facts: Any) -> None:
@@ -45,8 +49,8 @@ def find_newest(folder: Path) -> Found:
     """The newest checkpoint below `folder` that is whole."""
     broken: list[str] = []
     for checkpoint in sorted(folder.glob(f"{PREFIX}*"), key=step_of, reverse=True):
-        if read_seal(checkpoint) is not None:
-            return Found(checkpoint, tuple(broken))
+        if (facts := read_seal(checkpoint)) is not None:
+            return Found(checkpoint, tuple(broken), facts)
         broken.append(checkpoint.name)
     return Found(None, tuple(broken))
 

@@ -18,7 +18,7 @@ from core.libraries import import_transformers
 from core.tasks.loaded import find_model_folder, load_tokenizer_of, read_setup, write_setup
 from core.tasks.registry import find_task
 from core.tasks.task import Hyperparameters, Setup, Task
-from core.training.checkpoints import PREFIX, Found, find_newest, read_seal, remove
+from core.training.checkpoints import PREFIX, Found, find_newest, remove
 from core.training.config import RunConfig, describe_differences, fill_options, parse_config
 from core.training.events import Event, EventLog, Finished, Started, Stopped, plain
 from core.training.folder import RunFolder, write_whole
@@ -90,12 +90,11 @@ def train(folder: RunFolder, config: RunConfig, *, asked: Callable[[], bool], lo
     if trainer.args.should_save:
         for name in found.broken:
             remove(folder.checkpoints / name)
-    sealed = read_seal(found.checkpoint) if found.checkpoint else None
-    if found.checkpoint and sealed and sealed["over"]:
+    if found.checkpoint and found.facts["over"]:
         trainer.take_up(found.checkpoint)
     else:
         trainer.train(resume_from_checkpoint=str(found.checkpoint) if found.checkpoint else None)
-    return _conclude(trainer, plan, prepared, folder, config, seconds=time.perf_counter() - began)
+    return _conclude(trainer, plan, prepared, folder, seconds=time.perf_counter() - began)
 
 
 def prepare(config: RunConfig) -> Prepared:
@@ -339,17 +338,14 @@ def _watch(trainer: TaskTrainer, plan: Plan, prepared: Prepared, found: Found, a
 
 def _check_same_config(config: RunConfig, found: Found) -> None:
     """Refuse to go on from a checkpoint that was made with other settings."""
-    sealed = read_seal(found.checkpoint) if found.checkpoint else None
-    if sealed is None:
+    if not found.checkpoint:
         return
-    different = describe_differences([config, parse_config(sealed["config"])])
+    different = describe_differences([config, parse_config(found.facts["config"])])
     if different:
         raise InvalidInput("error.training.config_changed", fields=", ".join(sorted(different)))
 
 
-def _conclude(
-    trainer: TaskTrainer, plan: Plan, prepared: Prepared, folder: RunFolder, config: RunConfig, *, seconds: float
-) -> Event:
+def _conclude(trainer: TaskTrainer, plan: Plan, prepared: Prepared, folder: RunFolder, *, seconds: float) -> Event:
     """Score the test part, write model, predictions and metrics, and say how it ended."""
     from core.training.trainer import PREDICTIONS, read_predictions, score, write_predictions
 

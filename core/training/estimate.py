@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 STEPS_TIMED = 3
 EXAMPLES_PREDICTED = 32
-EXAMPLES_COUNTED = 512  # for lengths
+EXAMPLES_ENCODED = 512  # once more, without a limit
 SECONDS_AT_MOST = 240.0
 
 
@@ -125,8 +125,8 @@ def run_dry(config: RunConfig) -> Estimate:
     began = time.perf_counter()
     prepared = prepare(config)
     settings, count = config.hyperparameters, len(prepared.features)
-    lengths = lengths_of(prepared.features[:EXAMPLES_COUNTED])
-    order = DryOrder(count, lengths, examples=(1 + STEPS_TIMED) * settings.batch_size * settings.accumulation)
+    lengths = lengths_of(prepared.features)
+    order = DryOrder(lengths, examples=(1 + STEPS_TIMED) * settings.batch_size * settings.accumulation)
     with tempfile.TemporaryDirectory() as nowhere:
         trainer, _ = build_trainer(prepared, config, folder=Path(nowhere), tell=lambda event: None, dry_order=order)
         loaded = time.perf_counter() - began
@@ -164,10 +164,11 @@ def run_dry(config: RunConfig) -> Estimate:
 class DryOrder:
     """A sampler for a dry run: the longest examples first, then the rest, over again where they are too few."""
 
-    def __init__(self, count: int, lengths: Sequence[int], *, examples: int) -> None:
-        """`count` examples there are, `lengths` of the first of them; `examples` to give in all."""
+    def __init__(self, lengths: Sequence[int], *, examples: int) -> None:
+        """`lengths` of all examples there are; `examples` to give in all."""
         longest = sorted(range(len(lengths)), key=lambda index: -lengths[index])[: examples // (1 + STEPS_TIMED)]
-        rest = [index for index in range(count) if index not in set(longest)] or longest
+        taken = frozenset(longest)
+        rest = [index for index in range(len(lengths)) if index not in taken] or longest
         self._order = [
             longest[place] if place < len(longest) else rest[(place - len(longest)) % len(rest)]
             for place in range(examples)
@@ -184,11 +185,16 @@ class DryOrder:
 
 
 def share_truncated(prepared: Prepared) -> float:
-    """The share of training examples whose encoding is longer than ``max_length``; 0 where a task cuts on purpose."""
+    """The share of training examples that lose something to ``max_length``; 0 where a task spreads them over several.
+
+    Compared with the encoding of the same examples without a limit, so that windows and blocks do not count as lost.
+    """
     from core.training.batches import lengths_of
 
     setup, tokenizer = prepared.setup, prepared.tokenizer
-    sample = prepared.parts.train[:EXAMPLES_COUNTED]
+    if len(prepared.features) != len(prepared.parts.train):
+        return 0.0
+    sample = prepared.parts.train[:EXAMPLES_ENCODED]
     limit, tokenizer.model_max_length = tokenizer.model_max_length, 10**6
     try:
         whole = lengths_of(prepared.task.prepare(sample, tokenizer, replace(setup, max_length=10**6)))
@@ -198,7 +204,8 @@ def share_truncated(prepared: Prepared) -> float:
         tokenizer.model_max_length = limit
     if len(whole) != len(sample):
         return 0.0
-    return sum(length > min(setup.max_length, limit) for length in whole) / len(whole)
+    cut = lengths_of(prepared.features[: len(sample)])
+    return sum(before > after for before, after in zip(whole, cut, strict=True)) / len(whole)
 
 
 def count_labels(prepared: Prepared) -> dict[str, int]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.errors import AppError
+from core.errors import AppError, ModelUnavailable
 from core.tasks.task import Hyperparameters
 from core.training.events import Failed
 
@@ -74,7 +74,8 @@ def is_disk(error: BaseException) -> bool:
     """Whether a file could not be written for want of room."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _DISK_FULL
-    return bool(_DISK_WORDS.search(str(error))) or _by_cause(error, is_disk)
+    inner = error.__cause__ or error.__context__
+    return bool(_DISK_WORDS.search(str(error))) or (inner is not None and is_disk(inner))
 
 
 def is_memory(error: BaseException) -> bool:
@@ -84,18 +85,13 @@ def is_memory(error: BaseException) -> bool:
     )
 
 
-def _by_cause(error: BaseException, test: Any) -> bool:
-    inner = error.__cause__ or error.__context__
-    return inner is not None and test(inner)
-
-
 def _cure_of(error: AppError, settings: Hyperparameters) -> Cure:
     room = error.key.split(".")[1]
     if error.key in ("error.training.fp16_t5", "error.training.fp16_device"):
         return Cure("training.cure.precision", {"precision": "bf16" if error.key.endswith("t5") else "fp32"})
-    if room == "model":
+    if room == "model" or isinstance(error, ModelUnavailable):
         return Cure("training.cure.model")
-    if room in ("data", "task", "tasks", "examples") or error.key.startswith("error.training.data_"):
+    if room in ("data", "tagging", "search") or error.key == "error.training.empty_part":
         return Cure("training.cure.data")
     return Cure("training.cure.settings")
 

@@ -35,6 +35,8 @@ SAMPLES_SHOWN = 5
 # Models whose loss is a mean over labelled tokens; every other loss counts as a mean over examples.
 TOKEN_HEADS = ("ForTokenClassification", "ForMaskedLM", "ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 SHIFTED_HEADS = ("ForCausalLM", "LMHeadModel")
+# Tasks that judge an example among the others (a pool of passages, the sentences of a batch): never a share of them.
+JUDGED_TOGETHER = ("retrieval", "simcse", "simcse-supervised")
 
 Tell = Callable[[Event], None]
 
@@ -92,6 +94,9 @@ class TaskTrainer(Trainer):
     ) -> Any:
         """The batch's mean loss, times its share of the step: accumulation and processes change nothing but memory.
 
+        Only an epoch's last step differs on several processes, where the examples do not fill every process's batch:
+        accelerate repeats some from the epoch's beginning.
+
         The Trainer's own way multiplies the loss of every model that swallows unknown arguments, and most models of
         transformers 5 do so without using them.
         """
@@ -136,8 +141,10 @@ class TaskTrainer(Trainer):
         return metrics
 
     def predict_all(self, examples: Sequence[Any]) -> list[Prediction]:
-        """The predictions for all examples on every process, each of which predicts its share."""
+        """The predictions for all examples on every process, each of which predicts its share, or all of them."""
         size, rank = self.args.world_size, self.args.process_index
+        if self.task.name in JUDGED_TOGETHER:
+            size, rank = 1, 0
         own = range(rank, len(examples), size)
         with kept_randomness(), self.accelerator.autocast():
             found = self.task.predict(
@@ -287,7 +294,7 @@ class Reporter(TrainerCallback):
 
 
 def score(task: Task[Any], predictions: Sequence[Prediction]) -> dict[str, float]:
-    """The task's metrics, and as ``loss`` the mean of the examples' losses where they have one."""
+    """The task's metrics, and as ``loss`` the mean of the examples' losses where the task has none of its own."""
     losses = [prediction.loss for prediction in predictions if not math.isnan(prediction.loss)]
     mean = math.fsum(losses) / len(losses) if losses else math.nan
     return {"loss": mean, **task.score(predictions)}

@@ -20,7 +20,7 @@ from core.text.statistics import TextStatistics, measure_text
 from core.values import as_json
 from tabs._kit import pictures
 from tabs._kit.context import Context
-from tabs._kit.events import admit, connect, sentence
+from tabs._kit.events import admit, admit_visitor, connect, sentence
 from tabs._kit.exhibit import Exhibit, JobKind, Prediction, Step
 from tabs._kit.room import Room
 from tabs._kit.server import workspace_of
@@ -176,6 +176,7 @@ def build(room: Room) -> None:
     def start(values: Mapping[str, Any], _: gr.EventData, request: gr.Request) -> str:
         locale = locale_of(request)
         try:
+            admit_visitor(request, room.context)
             return pictures.job_card(submit(values, room.context, workspace_of(request)), slug=SLUG, locale=locale)
         except Exception as error:  # noqa: BLE001 - a boundary like the frame's: told in words, logged when a defect
             return f'<p class="lab-caution" role="alert">{html.escape(sentence(error, locale))}</p>'

@@ -91,8 +91,12 @@ def test_sentences_lose_speakers_and_short_ones_are_dropped(data: Path) -> None:
 
 
 def test_triples_have_what_follows_and_what_does_not(data: Path) -> None:
-    for row in labelled.gather_triples(data).train:
-        assert row["anchor"] != row["positive"] != row["negative"]
+    triples = labelled.gather_triples(data).train
+    pairs = {(f"{n}で{one}", f"{n}で{other}"): n % 3 for n, (one, other) in enumerate(PAIRS)}
+    pairs |= {(other, one): label for (one, other), label in pairs.items()}
+    assert triples
+    assert all(pairs[row["anchor"], row["positive"]] == 0 for row in triples)  # entailment
+    assert all(pairs[row["anchor"], row["negative"]] != 0 for row in triples if row["negative"])
 
 
 def test_every_head_learns_a_known_task_with_options_it_has() -> None:

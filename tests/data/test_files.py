@@ -89,8 +89,10 @@ def test_quotes_of_a_tab_separated_file_are_just_quotes(tmp_path: Path) -> None:
 def test_a_lost_quote_does_not_swallow_a_large_file(tmp_path: Path) -> None:
     lines = ["text,label", *(f'"開いたまま{n},a' if n % 10 == 0 else f"文{n},b" for n in range(1, 5001))]
     table = read_file(put(tmp_path, "a.csv", "\n".join(lines)))
-    # Two lost quotes in a row look like one cell of many lines; nothing is read twice and nothing is lost in silence.
-    assert len(table.rows) + len(table.broken) > 0
+    # Two lost quotes in a row look like one cell of many lines; nothing is read twice, and no more than that is lost.
+    places = [*(row.line for row in table.rows), *(row.line for row in table.broken)]
+    assert len(set(places)) == len(places)
+    assert max(places) > 4_900
     assert all(row.key in ("error.data.quote", "error.data.cells") for row in table.broken)
     one = read_file(put(tmp_path, "b.csv", "\n".join(["text,label", '"開いたまま,a', *lines[1:9], *["文,b"] * 3000])))
     assert [(row.line, row.key) for row in one.broken] == [(2, "error.data.quote")]
@@ -118,6 +120,10 @@ def test_squad_comes_nested(tmp_path: Path) -> None:
         {"title": "都", "context": "奈良の都", "id": "1", "question": "どこの都?", "answers": answers}
     ]
     assert [row.key for row in table.broken] == ["error.data.not_object"]
+    bent = [{"paragraphs": [paragraph | {"qas": ["どこ?", None]}, paragraph | {"qas": 3}, paragraph]}]
+    table = read_file(put(tmp_path, "b.json", json.dumps(bent)))
+    assert [row["question"] for row in values(table)] == ["どこの都?"]
+    assert len(table.broken) == 2
 
 
 def test_parquet(tmp_path: Path) -> None:
@@ -179,3 +185,16 @@ def test_a_file_may_not_be_endless(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         with pytest.raises(InvalidInput) as caught:
             read_file(put(tmp_path, name, "a" * 1000))
         assert caught.value.key == "error.data.too_large"
+
+
+def test_a_parquet_file_may_not_unpack_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["同じ文" * 100] * 20_000}), tmp_path / "a.parquet")
+    assert len(read_file(str(tmp_path / "a.parquet")).rows) == 20_000
+    monkeypatch.setattr("core.data.files.LARGEST_FILE", 100_000)
+    assert (tmp_path / "a.parquet").stat().st_size < 100_000
+    with pytest.raises(InvalidInput) as caught:
+        read_file(str(tmp_path / "a.parquet"))
+    assert caught.value.key == "error.data.too_large"

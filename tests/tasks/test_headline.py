@@ -26,9 +26,10 @@ from transformers import (
 
 from core.data.examples import Article
 from core.errors import InvalidInput, ModelUnavailable
-from core.tasks.headline import TASK, encode_texts
+from core.tasks.headline import TASK
 from core.tasks.registry import find_task
 from core.tasks.task import Prediction, Setup
+from core.tasks.tokenizing import encode_ended
 from core.text.segmentation import segment
 from tests.text.tiny import folder
 
@@ -91,10 +92,10 @@ def test_both_sides_end_with_the_end_mark_and_have_no_prefix(tokenizer: Any) -> 
 def test_a_tokenizer_that_adds_its_end_mark_adds_one_only() -> None:
     t5 = AutoTokenizer.from_pretrained(folder("t5"))
     for limit in (4, 64):
-        rows = encode_texts([article.body for article in ARTICLES], t5, limit=limit)
+        rows = encode_ended(t5, [article.body for article in ARTICLES], max_length=limit)
         assert [row.count(t5.eos_token_id) for row in rows] == [1, 1, 1]
         assert all(row[-1] == t5.eos_token_id and len(row) <= limit for row in rows)
-    assert encode_texts([], t5, limit=4) == []
+    assert encode_ended(t5, [], max_length=4) == []
 
 
 def test_batches_are_those_of_transformers(tokenizer: Any) -> None:

@@ -263,6 +263,13 @@ def test_a_crf_is_saved_with_its_speed(crf_tagger: PreTrainedModel, tmp_path: Pa
     assert isinstance(plain, BertForTokenClassification)
 
 
+def test_a_crf_on_a_plain_tagger_takes_the_speed_that_is_asked_for(tagger: PreTrainedModel, tmp_path: Path) -> None:
+    tagger.save_pretrained(tmp_path)
+    before: Any = tagger
+    crf: Any = CRF.load(str(tmp_path), Setup(LABELS, options={"transition_speed": 9.0}))
+    assert crf.crf.speed == 9.0 and torch.equal(crf.classifier.weight, before.classifier.weight)
+
+
 def test_a_crf_needs_a_bert(tmp_path: Path) -> None:
     config = RobertaConfig(
         vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8
