@@ -58,15 +58,16 @@ class Limits:
     workspace_seconds: int
     hub_models: bool  # any id of the Hub; otherwise only the catalogue in `core.presets`
     local_folders: bool  # a folder of the machine as a model
+    downloads: bool  # a model of the catalogue fetched from the Hub
     jobs_waiting: int
     requests_per_minute: int  # of one visitor; 0 for no limit
     requests_per_address: int  # in a minute, of all behind one address: a class shares one
 
 
 LIMITS: Mapping[Mode, Limits] = {
-    "local": Limits(8_000, 512, 50_000_000, 2_000_000_000, 30 * 86_400, True, True, 20, 0, 0),
-    "workshop": Limits(2_000, 128, 5_000_000, 200_000_000, 7 * 86_400, False, False, 60, 0, 0),
-    "public": Limits(512, 128, 1_000_000, 20_000_000, 3_600, False, False, 20, 120, 1_200),
+    "local": Limits(8_000, 512, 50_000_000, 2_000_000_000, 30 * 86_400, True, True, True, 20, 0, 0),
+    "workshop": Limits(2_000, 128, 5_000_000, 200_000_000, 7 * 86_400, False, False, True, 60, 0, 0),
+    "public": Limits(512, 128, 1_000_000, 20_000_000, 3_600, False, False, False, 20, 120, 1_200),
 }
 
 

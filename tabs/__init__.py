@@ -7,8 +7,10 @@ from tabs._kit.exhibit import Exhibit
 from tabs.attention import ablation, attribution, comparison, filling, input_layers, masking, overview, steps
 from tabs.tokens import comparison as tokenizers
 from tabs.tokens import counting, merges, pipeline, unigram, vocabulary, wordpiece
+from tabs.tour import visit
 
 EXHIBITS: tuple[Exhibit, ...] = (
+    visit.EXHIBIT,
     positions.EXHIBIT,
     steps.EXHIBIT,
     overview.EXHIBIT,

@@ -47,6 +47,7 @@ def modes_table() -> str:
         "kept after the last use, hours": [f"{LIMITS[m].workspace_seconds / 3600:g}" for m in MODES],
         "requests of a visitor in a minute": [f"{LIMITS[m].requests_per_minute or '–'}" for m in MODES],
         "any model id of the Hub": ["yes" if LIMITS[m].hub_models else "catalogue only" for m in MODES],
+        "models fetched from the Hub": ["yes" if LIMITS[m].downloads else "no" for m in MODES],
         "model folders of the machine": ["yes" if LIMITS[m].local_folders else "no" for m in MODES],
     }
     body = [f"| {name} | {' | '.join(values)} |" for name, values in rows.items()]

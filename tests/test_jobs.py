@@ -173,6 +173,28 @@ def test_failures_are_told_by_key_or_by_incident(registry: JobRegistry) -> None:
     assert job.error_params["incident"]
 
 
+def test_a_result_that_is_no_json_does_not_stop_the_line(registry: JobRegistry) -> None:
+    def odd() -> Work:
+        yield Progress(1, 1)
+        return object()
+
+    job_id = registry.submit(new_identity(), kind="odd", work=odd)
+    assert until(registry, job_id, State.FAILED).error == "error.incident"
+    until(registry, registry.submit(new_identity(), kind="count", work=lambda: counting(1)), State.DONE)
+
+
+def test_a_folder_that_cannot_be_written_does_not_stop_the_line(registry: JobRegistry, workspaces: Workspaces) -> None:
+    held, me = Held(), new_identity()
+    job_id = registry.submit(me, kind="hold", work=held.work)
+    until(registry, job_id, State.RUNNING)
+    for path in (workspaces.open(me) / "jobs").iterdir():
+        path.unlink()
+    (workspaces.open(me) / "jobs").rmdir()
+    (workspaces.open(me) / "jobs").touch()  # a file where the folder was
+    registry.cancel(job_id, workspace=me)
+    until(registry, registry.submit(new_identity(), kind="count", work=lambda: counting(1)), State.DONE)
+
+
 def test_a_restarted_app_still_knows(workspaces: Workspaces) -> None:
     before = JobRegistry(workspaces)
     finished = before.submit(new_identity(), kind="count", work=lambda: counting(2))

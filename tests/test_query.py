@@ -64,6 +64,11 @@ def test_numbers_are_clamped_and_nonsense_falls_back(given_: str, expected: int)
     assert queries.from_link(Sample, {"layer": given_}).layer == expected
 
 
+@pytest.mark.parametrize("value", [None, 5, "x", {}, [["x"]], 10**400])
+def test_values_of_the_wrong_kind_fall_back(value: object) -> None:
+    assert queries.make(Sample, {"rows": value, "layer": value, "heat": value, "way": value}).rows == ("x",)
+
+
 @dataclass(frozen=True)
 class Long:
     text: str = queries.text("", limit=8_000)

@@ -38,6 +38,7 @@
   let navigate = null;
   let wantedTab = params.get("tab");
 
+  const jobOf = (id) => (/^[0-9a-f]{32}$/.test(id || "") ? id : null);   // a link may name a job, never another address
   const slugOf = (node) => node.closest("[role=tabpanel][id^=tab-]")?.id.slice("tab-".length);   // an exhibit's panel
   const say = (slug, message) => relays.get(slug)?.("select", message);
 
@@ -89,7 +90,7 @@
       if (linked) for (const [name, value] of params) start[name] = value;
       const typed = memory.read()[slug] || {};
       if (linked || Object.keys(typed).length) Object.assign(start, typed);
-      if (linked && params.get("job")) store.set(`lab:job:${slug}`, params.get("job"));
+      if (linked && jobOf(params.get("job"))) store.set(`lab:job:${slug}`, params.get("job"));
       trigger("select", { link: true, params: start });
       setTimeout(() => resumeJob(slug), 0);
       watchVisibility();
@@ -491,7 +492,7 @@
     }
   }
   const resumeJob = (slug) => {
-    const job = store.get(`lab:job:${slug}`), slot = document.querySelector(`[data-job-slot="${slug}"]`);
+    const job = jobOf(store.get(`lab:job:${slug}`)), slot = document.querySelector(`[data-job-slot="${slug}"]`);
     if (!job || !slot || slot.closest(".lab-view, .block")?.querySelector("lab-job")) return;
     const card = document.createElement("lab-job");
     Object.assign(card.dataset, { job, slug });

@@ -161,7 +161,7 @@ def export_head(head: Head, request: Request) -> None:
             "task": task,
             "base": head.base,
             "parameters": model.num_parameters(),
-            "data": read_json(request.work / "data/counts.json")["data"],
+            "data": _list_data(head, request),
             "labels": data["labels"],
             "config": {name: run_config[name] for name in ("hyperparameters", "options", "frozen")},
             "steps": max((event.get("step", 0) for event in events), default=0),
@@ -170,6 +170,14 @@ def export_head(head: Head, request: Request) -> None:
     )
     for path in folder.iterdir():
         path.chmod(0o644)
+
+
+def _list_data(head: Head, request: Request) -> list[dict[str, Any]]:
+    """What a head learned from, and what the step before it learned from where that has no card of its own."""
+    data: list[dict[str, Any]] = read_json(request.work / "data/counts.json")["data"]
+    step = request.work.parent / head.base / "data/counts.json"
+    shipped = (request.assets / "models" / head.base).exists()
+    return data if shipped or not step.exists() else [*data, *read_json(step)["data"]]
 
 
 def _recipe(head: Head) -> Recipe:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.bundled.splits import split_jnli
+from core.data.splits import normalize_content
 from core.settings import ROOT
 
 Row = dict[str, Any]
@@ -175,8 +176,11 @@ def gather_sentences(data: Path, *, sentences: int, seed: int) -> Gathered:
 def gather_triples(data: Path) -> Gathered:
     """From labelled pairs, in both directions: a sentence, one that follows from it or that it follows from, and one
     that contradicts it or does neither.
+
+    JNLI and JSTS tell of the same captions: a pair that likeness is judged by is not trained on.
     """
-    train, _ = split_jnli(list(read_rows(data, JNLI, "valid")))
+    judged = {_subject(row) for row in read_rows(data, JSTS, "valid")}
+    train = [row for row in split_jnli(list(read_rows(data, JNLI, "valid")))[0] if _subject(row) not in judged]
     by_anchor: dict[str, dict[str, list[str]]] = {}
     counts = []
     for labelled, rows in ((JNLI, train), (JSICK, list(read_rows(data, JSICK, "train")))):
@@ -244,6 +248,10 @@ def _sentences(line: str) -> Iterator[str]:
         text = sentence.partition(":")[2] if sentence[1:2] == ":" else sentence
         if 8 <= len(text) <= 60:
             yield text.strip()
+
+
+def _subject(row: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset((normalize_content(row["sentence1"]), normalize_content(row["sentence2"])))
 
 
 def _scored(row: Mapping[str, Any], score: float) -> Row:

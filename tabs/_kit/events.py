@@ -17,7 +17,7 @@ from gradio.components import Component
 
 from core import presets
 from core import query as queries
-from core.errors import AppError, Busy, InvalidInput
+from core.errors import AppError, Busy, InvalidInput, NotAllowedHere
 from core.i18n import Locale, translate, words
 from core.settings import Limits
 from core.values import as_json
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 # Light work shares the cores; forward passes get one core each, because two on one core slow each other down.
 LANES: Mapping[Lane, int] = {"light": 8, "model": max(1, (os.cpu_count() or 2) // 2)}
 CACHED_RESULTS = 64
+DOWNLOAD = "download"  # the field by which an exhibit lets a visitor fetch a model
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,12 @@ def admit(query: queries.Query, limits: Limits) -> None:
 
     Raises:
         InvalidInput: a text is too long.
-        NotAllowedHere: a model outside the catalogue where only the catalogue is offered.
+        NotAllowedHere: a model outside the catalogue where only the catalogue is offered, or a download in public mode.
     """
     for name in queries.names(type(query)):
         bounds, value = queries.bounds(type(query), name), getattr(query, name)
+        if name == DOWNLOAD and value and not limits.downloads:
+            raise NotAllowedHere("error.model.no_downloads_here")
         if bounds.kind == "text" and len(value) > (limit := min(bounds.limit, limits.text_characters)):
             raise InvalidInput("error.text.too_long", length=len(value), limit=limit)
         if bounds.free:

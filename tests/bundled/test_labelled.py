@@ -99,6 +99,12 @@ def test_triples_have_what_follows_and_what_does_not(data: Path) -> None:
     assert all(pairs[row["anchor"], row["negative"]] != 0 for row in triples if row["negative"])
 
 
+def test_no_pair_is_trained_on_that_likeness_is_judged_by(data: Path) -> None:
+    judged = {frozenset((row["sentence1"], row["sentence2"])) for row in labelled.gather_similarity(data).validation}
+    assert len(judged) == len(PAIRS)  # all of JNLI's here: what is left are JSICK's
+    assert [count for one, count in labelled.gather_triples(data).counts if one is labelled.JNLI] == [0]
+
+
 def test_every_head_learns_a_known_task_with_options_it_has() -> None:
     for head in HEADS:
         assert head.task in TASKS

@@ -1,0 +1,1 @@
+"""Chapter 1: five tasks on one sentence."""
