@@ -30,6 +30,8 @@ def theme() -> gr.themes.Base:
         block_title_text_color_dark="*neutral_200",
         body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_300",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
         body_background_fill="*neutral_50",
         body_background_fill_dark="*neutral_950",
     )
