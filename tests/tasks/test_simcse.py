@@ -151,15 +151,16 @@ def test_some_tokens_are_repeated(folder: Path) -> None:
 
 def test_rows_are_sentences_triples_or_scored_pairs() -> None:
     pair = {"sentence1": "猫", "sentence2": "犬", "score": "3.5"}
-    for task, row, example in (
+    readable: tuple[tuple[Any, dict[str, Any], Any], ...] = (
         (UNSUPERVISED, {"text": "猫"}, PlainText("猫")),
         (UNSUPERVISED, pair, ScoredPair("猫", "犬", 3.5)),
         (SUPERVISED, {"anchor": "a", "positive": "b", "negative": "c"}, Triple("a", "b", "c")),
         (SUPERVISED, {"anchor": "a", "positive": "b", "negative": None}, Triple("a", "b")),
         (SUPERVISED, pair, ScoredPair("猫", "犬", 3.5)),
-    ):
+    )
+    for task, row, example in readable:
         assert task.read(row) == example
-        assert task.read(task.write(example)) == example  # type: ignore[arg-type]
+        assert task.read(task.write(example)) == example
     for task, row in ((UNSUPERVISED, {}), (SUPERVISED, {"anchor": "a"}), (UNSUPERVISED, {**pair, "score": None})):
         with pytest.raises(InvalidInput, match="empty_cell"):
             task.read(row)

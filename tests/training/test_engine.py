@@ -336,7 +336,7 @@ def test_a_full_device_is_known_by_whatever_says_so() -> None:
 
     full, tensor = Path("/dev/full"), torch.zeros(10**6)
     if not full.exists():
-        pytest.skip("no /dev/full on this system")
+        pytest.skip("only Linux has a device that is always full")
     ways: tuple[Callable[[], Any], ...] = (
         lambda: full.write_text("x" * 10**6, encoding="utf-8"),
         lambda: torch.save(tensor, full),
