@@ -259,8 +259,7 @@ def check_sample(folder: Path, measure: Measure, kept: dict[str, float]) -> None
         assert found[metric] == pytest.approx(value, abs=tolerance), metric
 
 
-def test_other_weights_are_noticed(written: Path, assets: Path) -> None:
-    # What the check is for: the numbers of one model are not those of another.
+def test_a_number_that_moved_is_noticed_and_the_same_is_not(written: Path, assets: Path) -> None:
     assert written.exists()
     kept = read_json(assets / "models/decoder" / METRICS)["sample"]
     with pytest.raises(AssertionError):
