@@ -360,7 +360,7 @@ def _compare_retrieval(data: Path) -> Scores:
 
 def _judge_retrieval(shipped: Shipped, data: Path) -> Measured:
     """BPR as it searches: the real vector of the question on the bits of the passages; a tie counts against it."""
-    from core.search.fusion import fuse
+    from core.search.fusion import fuse, fuse_scores
     from core.search.hits import top_hits
     from core.tasks.retrieval import embed_retrieval, encode_passages
     from core.tasks.tokenizing import encode_texts
@@ -379,7 +379,7 @@ def _judge_retrieval(shipped: Shipped, data: Path) -> Measured:
     ranks = (scores >= right).sum(axis=1)  # (Q,)
     dense = [top_hits(row, CANDIDATES) for row in scores]
     fused = [fuse([one, other], limit=max(DEPTHS)) for one, other in zip(words.hits, dense, strict=True)]
-    joined = [top_hits(row, max(DEPTHS)) for row in (_standardize(words.scores) + _standardize(scores)) / 2]
+    joined = [top_hits(row, max(DEPTHS)) for row in fuse_scores([words.scores, scores])]
     own: Numbers = {}
     for k in DEPTHS:
         own[f"bpr_recall@{k}"] = float((ranks <= k).mean())
@@ -417,16 +417,6 @@ def recall(rankings: Sequence[Sequence[Hit]], gold: NDArray[np.int64], *, k: int
     from core.search.evaluation import recall_at
 
     return float(recall_at(rankings, [(int(place),) for place in gold], k=k).mean())
-
-
-def _standardize(scores: Floats) -> Floats:
-    """Scores (Q, P) of each question with mean 0 and variance 1, so that those of two searches can be added.
-
-    A sum weighs how clearly a search decides: where few passages share words with the question, BM25 does; where many
-    do, the vectors do. Ranks alone (`fuse`) lose that. Source: Bruch, Gai and Ingber 2023.
-    """
-    spread = scores.std(axis=1, keepdims=True)
-    return (scores - scores.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1)
 
 
 # Running text

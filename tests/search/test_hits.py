@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.search.evaluation import recall_at, reciprocal_ranks
-from core.search.fusion import fuse
+from core.search.fusion import fuse, fuse_scores, standardize
 from core.search.hits import Hit, scale_to_unit, top_hits
 
 
@@ -45,6 +45,31 @@ def test_reciprocal_rank_fusion_by_hand() -> None:
     assert fuse([]) == ()
     with pytest.raises(ValueError, match="negative"):
         fuse([ranking(1)], k=-1)
+
+
+def test_scores_are_added_after_each_search_is_standardized() -> None:
+    words = np.array([[0, 0, 30], [7, 7, 7]], dtype=np.float32)  # BM25 knows the third; it knows nothing of the second
+    vectors = np.array([[0.1, 0.2, 0.3], [0.3, 0.1, 0.2]], dtype=np.float32)
+    sums = fuse_scores([words, vectors])
+    # By hand: the mean of (0, 0, 30) is 10 and its spread 10 √2; that of (1, 2, 3) is 2 and √(2/3).
+    assert sums[0].tolist() == pytest.approx(
+        [(-1 / 2**0.5 - 1.5**0.5) / 2, (-1 / 2**0.5) / 2, (2 / 2**0.5 + 1.5**0.5) / 2], abs=1e-6
+    )
+    assert sums[1].tolist() == pytest.approx([1.5**0.5 / 2, -(1.5**0.5) / 2, 0], abs=1e-6)
+    assert sums.shape == (2, 3) and sums.dtype == np.float32
+    assert fuse_scores([words[0], vectors[0]]).tolist() == pytest.approx(sums[0].tolist())
+    # Scale and offset of a search say nothing, and neither does the sum of the weights.
+    assert fuse_scores([words * 5 + 1, vectors]) == pytest.approx(sums, abs=1e-5)
+    assert fuse_scores([words, vectors], weights=[3, 3]) == pytest.approx(sums)
+    assert fuse_scores([words, vectors], weights=[0, 2]) == pytest.approx(standardize(vectors))
+    for searches, weights in (([], None), ([words, vectors[0]], None), ([words], [-1.0]), ([words, vectors], [1.0])):
+        with pytest.raises(ValueError, match=r"searches|weights"):
+            fuse_scores(searches, weights=weights)
+
+
+def test_scores_that_are_all_alike_tell_nothing() -> None:
+    same = np.full((1, 100_000), 0.1, dtype=np.float32)  # whose mean is rounded
+    assert not standardize(same).any()
 
 
 def test_recall_and_reciprocal_rank_by_hand() -> None:
