@@ -17,7 +17,11 @@ from typing import Any
 from core.data.rows import BrokenRow, Row, Table, make_table
 from core.errors import InvalidInput
 
-LARGEST_FILE = 2_000_000_000  # bytes, after decompression
+LARGEST_FILE = 200_000_000  # bytes, after decompression; as rows they take a few times as much memory
+# A compressed file may grow so many times, so that what a visitor may upload bounds what it can fill: text and tables
+# grow three to ten times, a bomb a thousand times. Small files are never held to it.
+LARGEST_GROWTH = 20
+_SMALL = 10_000_000  # bytes, after decompression
 _LONGEST_RECORD = 1_000  # lines; a quoted cell that goes on longer has lost its closing quote
 _PARQUET_ROWS = 10_000  # unpacked at once
 _LARGEST_FIELD = 2**31 - 1  # the csv module refuses cells over 131,072 characters unless told otherwise
@@ -29,9 +33,9 @@ def read_file(path: str) -> Table:
     """Read a file as rows, by the ending of its name.
 
     Raises:
-        InvalidInput: ``error.data.no_file``, ``.file_kind`` (an ending nobody reads), ``.too_large``, ``.gzip``,
-            ``.encoding`` (neither UTF-8 nor Shift_JIS), ``.parquet``, ``.json``, ``.empty`` (no row at all), each with
-            ``source``, the file's name.
+        InvalidInput: ``error.data.no_file``, ``.file_kind`` (an ending nobody reads), ``.too_large`` (``limit``
+            in MB, after decompression), ``.gzip``, ``.encoding`` (neither UTF-8 nor Shift_JIS), ``.parquet``,
+            ``.json``, ``.empty`` (no row at all), each with ``source``, the file's name.
     """
     place = Path(path).expanduser()
     if not place.is_file():
@@ -89,18 +93,28 @@ def _agrees(line: bytes, encoding: str) -> bool:
 
 
 def _read_bytes(path: Path, *, compressed: bool) -> bytes:
-    if path.stat().st_size > LARGEST_FILE:
-        raise InvalidInput("error.data.too_large", source=path.name, limit=LARGEST_FILE // 10**6)
+    limit = _limit(path, compressed=compressed)
+    if path.stat().st_size > limit:
+        raise _too_large(path, limit)
     if not compressed:
         return path.read_bytes()
     try:
         with gzip.open(path) as file:
-            data = file.read(LARGEST_FILE + 1)
+            data = file.read(limit + 1)  # unpacks no more than that
     except (OSError, EOFError, zlib.error):
         raise InvalidInput("error.data.gzip", source=path.name) from None
-    if len(data) > LARGEST_FILE:
-        raise InvalidInput("error.data.too_large", source=path.name, limit=LARGEST_FILE // 10**6)
+    if len(data) > limit:
+        raise _too_large(path, limit)
     return data
+
+
+def _limit(path: Path, *, compressed: bool) -> int:
+    """How many bytes a file may hold, after decompression."""
+    return min(LARGEST_FILE, max(_SMALL, LARGEST_GROWTH * path.stat().st_size)) if compressed else LARGEST_FILE
+
+
+def _too_large(path: Path, limit: int) -> InvalidInput:
+    return InvalidInput("error.data.too_large", source=path.name, limit=max(1, limit // 10**6))
 
 
 def _split_lines(text: str) -> list[str]:
@@ -185,14 +199,14 @@ def _read_parquet(path: Path, *, compressed: bool) -> Table:
 
     source: Any = pyarrow.BufferReader(_read_bytes(path, compressed=True)) if compressed else path
     values: list[dict[str, Any]] = []
-    size = 0
+    size, limit = 0, _limit(path, compressed=True)  # parquet compresses by itself
     try:
         with pyarrow.parquet.ParquetFile(source) as file:
             # Batch by batch: a column of one value a billion times over is a few bytes until it is unpacked.
             for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
                 size += batch.nbytes
-                if size > LARGEST_FILE:
-                    raise InvalidInput("error.data.too_large", source=path.name, limit=LARGEST_FILE // 10**6)
+                if size > limit:
+                    raise _too_large(path, limit)
                 values += batch.to_pylist()
     except (pyarrow.ArrowException, OSError, ValueError):
         raise InvalidInput("error.data.parquet", source=path.name) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -187,12 +188,38 @@ def test_a_file_may_not_be_endless(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert caught.value.key == "error.data.too_large"
 
 
+@pytest.mark.parametrize("ending", ["txt", "json", "jsonl", "csv"])
+def test_a_small_file_may_not_unpack_to_a_huge_one(tmp_path: Path, ending: str) -> None:
+    """Fifty megabytes of one line are fifty kilobytes: refused without being unpacked to the end."""
+    name = f"a.{ending}.gz"
+    (tmp_path / name).write_bytes(gzip.compress(b'{"text": "a"}\n' * 4_000_000))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidInput) as caught:
+            read_file(str(tmp_path / name))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (caught.value.key, caught.value.params) == ("error.data.too_large", {"source": name, "limit": 10})
+    assert peak < 30_000_000
+
+
+def test_a_compressed_file_may_grow_as_texts_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.data.files._SMALL", 100)
+    lines = [f"{number:08}{hash(number) % 1_000_003}" for number in range(10_000)]  # grows about threefold
+    assert len(read_file(put(tmp_path, "a.txt.gz", "\n".join(lines))).rows) == 10_000
+    monkeypatch.setattr("core.data.files.LARGEST_GROWTH", 2)
+    with pytest.raises(InvalidInput) as caught:
+        read_file(put(tmp_path, "a.txt.gz", "\n".join(lines)))
+    assert caught.value.key == "error.data.too_large"
+
+
 def test_a_parquet_file_may_not_unpack_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    pyarrow.parquet.write_table(pyarrow.table({"text": ["同じ文" * 100] * 20_000}), tmp_path / "a.parquet")
-    assert len(read_file(str(tmp_path / "a.parquet")).rows) == 20_000
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["同じ文" * 100] * 10_000}), tmp_path / "a.parquet")
+    assert len(read_file(str(tmp_path / "a.parquet")).rows) == 10_000
     monkeypatch.setattr("core.data.files.LARGEST_FILE", 100_000)
     assert (tmp_path / "a.parquet").stat().st_size < 100_000
     with pytest.raises(InvalidInput) as caught:
