@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.bundled.card import draw_rows, write_encoder_card
-from core.bundled.cards import write_card
 from core.bundled.files import read_json, write_json
+from core.bundled.foundation_cards import draw_rows, write_encoder_card
 from core.bundled.measures import MEASURES, Measure, Measured, Numbers, Scores, load_shipped, measure_sample
+from core.bundled.task_cards import write_card
 
 log = logging.getLogger(__name__)
 

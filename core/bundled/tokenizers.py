@@ -11,9 +11,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from core.bundled.card import write_tokenizer_card
 from core.bundled.corpus import SOURCES, draw_sample, read_documents
 from core.bundled.files import write_json
+from core.bundled.foundation_cards import write_tokenizer_card
 from core.bundled.recipe import Recipe, Request
 from core.bundled.vocabulary import save_fast_tokenizer, train_bpe, train_unigram
 

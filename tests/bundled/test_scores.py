@@ -10,7 +10,6 @@ import pytest
 from sklearn.metrics import accuracy_score
 
 from core.bundled.__main__ import main
-from core.bundled.cards import SUBJECTS
 from core.bundled.files import read_json
 from core.bundled.held_out import find_part, read_inference, read_searches, read_sentiment, read_similarity
 from core.bundled.measures import MEASURES, Measure, load_shipped, measure_sample
@@ -26,6 +25,7 @@ from core.bundled.scores import (
     scores_table,
 )
 from core.bundled.splits import split_jnli
+from core.bundled.task_cards import SUBJECTS
 from core.data import examples
 from core.data.splits import normalize_content
 from core.tasks.registry import find_task

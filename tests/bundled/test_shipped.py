@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from core.bundled.card import write_encoder_card
+from core.bundled.foundation_cards import write_encoder_card
 from core.bundled.vocabulary import list_common_characters, spell_in_wordpiece
 
 ASSETS = Path(__file__).parents[2] / "assets"

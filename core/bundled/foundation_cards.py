@@ -1,4 +1,4 @@
-"""The cards of the bundled model and tokenizers: every number comes from the measured metrics, none is typed."""
+"""The cards of what everything else is built on, the encoder and the tokenizers: no number in them is typed by hand."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ from string import Template
 from types import MappingProxyType
 from typing import Any
 
-from core.bundled.card import FRONT, draw_rows
 from core.bundled.corpus import SOURCES
 from core.bundled.files import read_json
+from core.bundled.foundation_cards import FRONT, draw_rows
 
 TRAINING = "training.json"
 
