@@ -238,16 +238,13 @@ def _compare_sentences(task: str) -> Callable[[Path], Scores]:
 def _judge_sentences(task: str) -> Callable[[Shipped, Path], Measured]:
     def judge(shipped: Shipped, data: Path) -> Measured:
         scores = shipped.score(read_similarity(data))
-        own = {task: {name: scores[name] for name in ("spearman", "pearson")}}
-        base = shipped.folder.parent / "encoder"
-        return Measured(own | _pool_means(base, data) if (base / "config.json").is_file() else own)
+        return Measured({task: {name: scores[name] for name in ("spearman", "pearson")}})
 
     return judge
 
 
-@cache
 def _pool_means(folder: Path, data: Path) -> Scores:
-    """The cosine of mean vectors of the bare encoder: what SimCSE starts from."""
+    """The cosine of mean vectors of the bare encoder, what SimCSE starts from: kept with the encoder's own numbers."""
     import torch
     from transformers import AutoModel
 

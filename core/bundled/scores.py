@@ -21,6 +21,7 @@ from core.bundled.task_cards import write_card
 log = logging.getLogger(__name__)
 
 METRICS = "metrics.json"
+CARD = "README.md"
 MODELS = Path("models")  # under the assets
 START, END = "<!-- scores -->", "<!-- /scores -->"
 
@@ -223,8 +224,8 @@ def _form(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
 
 
-def write_outcomes(outcomes: Iterable[Outcome], *, assets: Path, readme: Path | None = None) -> None:
-    """Write numbers and card of each measured model into its folder, then the table into the README.
+def write_outcomes(outcomes: Sequence[Outcome], *, assets: Path, readme: Path | None = None) -> None:
+    """Write the numbers of each measured model into its folder, then all cards and the table of the README anew.
 
     ``metrics.json`` keeps what others wrote there; ``sample`` holds a few numbers on a bundled sample for a test.
     """
@@ -241,9 +242,10 @@ def write_outcomes(outcomes: Iterable[Outcome], *, assets: Path, readme: Path | 
             "sample": measure_sample(shipped, outcome.measure),
         }
         write_json(folder / METRICS, metrics)
-    for outcome in outcomes:  # after all numbers, for a card may tell those of another model
-        folder = assets / MODELS / outcome.measure.folder
-        if outcome.shipped and outcome.data:
+    measured = {outcome.measure.folder for outcome in outcomes if outcome.shipped and outcome.data}
+    for measure in MEASURES:  # after all numbers, and more than were measured: a card tells those of other models too
+        folder = assets / MODELS / measure.folder
+        if measure.folder in measured or (is_shipped(folder) and (folder / CARD).is_file()):
             write_folder_card(folder, assets)
     if readme is not None:
         text = readme.read_text(encoding="utf-8")
@@ -252,7 +254,7 @@ def write_outcomes(outcomes: Iterable[Outcome], *, assets: Path, readme: Path | 
 
 def write_folder_card(folder: Path, assets: Path) -> None:
     """Write the card of a model from what lies in its folder."""
-    (folder / "README.md").write_text(render_card(folder, assets), encoding="utf-8")
+    (folder / CARD).write_text(render_card(folder, assets), encoding="utf-8")
 
 
 def render_card(folder: Path, assets: Path) -> str:

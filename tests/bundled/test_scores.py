@@ -134,6 +134,23 @@ def test_cards_are_made_of_the_files(written: Path, assets: Path) -> None:
     assert "ironic" in card
 
 
+def test_a_new_encoder_changes_what_the_cards_say_of_it(
+    written: Path, data: Path, assets: Path, tmp_path: Path
+) -> None:
+    """SimCSE's card compares it with the bare encoder, whose number is kept once, with the encoder."""
+    found = flatten(read_json(written))["mean_pooling.spearman"]
+    shutil.copytree(assets / "models", tmp_path / "models")
+    metrics, card = (tmp_path / "models" / name for name in ("encoder/metrics.json", "simcse/README.md"))
+    fresh, told = read_json(metrics), card.read_text(encoding="utf-8")
+    fresh["measured"]["mean_pooling"]["spearman"] = -0.9876
+    metrics.write_text(json.dumps(fresh), encoding="utf-8")
+    card.write_text(render_card(card.parent, tmp_path), encoding="utf-8")
+    assert "mean pooling -0.988" in card.read_text(encoding="utf-8")
+    main(["evaluate", "encoder", "--data", str(data), "--assets", str(tmp_path), "--write"])
+    assert flatten(read_scores(tmp_path))["mean_pooling.spearman"] == found
+    assert card.read_text(encoding="utf-8") == told
+
+
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_the_code_of_a_card_makes_an_example_of_its_task(name: str) -> None:
     subject = SUBJECTS[name]
