@@ -136,6 +136,11 @@ class JobRegistry:
             mine = next((e.job.id for e in self._entries.values() if e.workspace == workspace), None)
         return self.view(mine) if mine else None
 
+    def busy_workspaces(self) -> frozenset[str]:
+        """The workspaces of all jobs that wait or run."""
+        with self._lock:
+            return frozenset(entry.workspace for entry in self._entries.values())
+
     def cancel(self, job_id: str, *, workspace: str) -> bool:
         """Ask a job of this workspace to stop; False when it has no such unfinished job.
 

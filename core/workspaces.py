@@ -6,6 +6,7 @@ import re
 import secrets
 import shutil
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,13 +51,25 @@ class Workspaces:
         """Remove everything of one visitor."""
         shutil.rmtree(self.open(identity), ignore_errors=True)
 
-    def sweep(self, now: float | None = None) -> int:
-        """Remove what is past its lifetime; how many folders went."""
+    def sweep(self, now: float | None = None, *, keep: Collection[str] = ()) -> int:
+        """Remove what is past its lifetime, but nothing of the visitors in `keep`; how many folders went."""
         deadline = (time.time() if now is None else now) - self.lifetime
-        stale = [path for path in self.folder.glob("*") if _ID.fullmatch(path.name) and path.stat().st_mtime < deadline]
+        stale = [
+            path
+            for path in self.folder.glob("*")
+            if _ID.fullmatch(path.name) and path.name not in keep and _last_use(path) < deadline
+        ]
         for path in stale:
             shutil.rmtree(path, ignore_errors=True)
         return len(stale)
+
+
+def _last_use(path: Path) -> float:
+    """Seconds since the epoch; for a folder that its visitor has just erased the future, so that nobody touches it."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
 
 
 def new_identity() -> str:

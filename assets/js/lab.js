@@ -205,7 +205,7 @@
         const reply = await fetch(`lab/export/${slug}.${suffix}`, {
           method: "POST", headers: { "Content-Type": "application/json" }, body: tail.dataset.params,
         });
-        if (reply.ok) save(await reply.blob(), `${slug}.${suffix}`);
+        if (reply.ok) save(await reply.blob(), `${slug}.${suffix}`); else await explain(reply, tail);
         break;
       }
       case "erase": {
@@ -234,6 +234,12 @@
     if (target) { event.preventDefault(); target.click(); }
   });
 
+  const explain = async (reply, tail) => {   // why the server refused, where the code of the link would stand
+    const figure = tail.querySelector(".lab-qr");
+    figure.querySelector("img")?.remove();
+    figure.hidden = false;
+    figure.querySelector("figcaption").textContent = (await reply.json()).detail;
+  };
   const showCode = async (button, tail, link) => {   // the link as a picture that a class points its phones at
     const figure = tail.querySelector(".lab-qr"), caption = figure.querySelector("figcaption");
     const show = figure.hidden;
@@ -241,10 +247,11 @@
     button.setAttribute("aria-expanded", show);
     if (!show) return;
     const reply = await fetch(`lab/qr.svg?lang=${language}&link=${encodeURIComponent(link)}`);
+    if (!reply.ok) { await explain(reply, tail); return; }
     figure.querySelector("img")?.remove();
-    if (reply.ok) figure.prepend(Object.assign(document.createElement("img"), { alt: figure.dataset.alt, src: URL.createObjectURL(await reply.blob()) }));
+    figure.prepend(Object.assign(document.createElement("img"), { alt: figure.dataset.alt, src: URL.createObjectURL(await reply.blob()) }));
     const local = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
-    caption.textContent = reply.ok ? (local ? caption.dataset.local : "") : (await reply.json()).detail;
+    caption.textContent = local ? caption.dataset.local : "";
   };
   const copy = async (text) => {
     try { await navigator.clipboard.writeText(text); } catch {   // not a secure context: a workshop over plain HTTP
@@ -465,6 +472,7 @@
       try {
         const reply = await fetch(`lab/jobs/${this.dataset.job}?lang=${language}`, { signal: abort.signal, cache: "no-store" });
         if (reply.status === 404) { this.lost(); return; }
+        if (reply.status === 401) { location.reload(); return; }   // the app has restarted: it asks for the password
         status = await reply.json();
         this.wait = 400;
       } catch { this.wait = Math.min(this.wait * 2, 8000); } finally { clearTimeout(timer); }

@@ -24,6 +24,10 @@ class Context:
         """What the running mode allows."""
         return LIMITS[self.settings.mode]
 
+    def sweep(self) -> int:
+        """Remove the folders of visitors who have long been gone, but none that a job still needs; how many went."""
+        return self.workspaces.sweep(keep=self.jobs.busy_workspaces())
+
 
 def open_context(settings: Settings) -> Context:
     """Start the services of one app; close `Context.jobs` when it ends."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from starlette.requests import Request
 
 from core import presets
 from core import query as queries
@@ -85,14 +86,15 @@ def admit(query: queries.Query, limits: Limits) -> None:
                 presets.permit(model, (*presets.MODELS, *presets.TOKENIZERS), limits)
 
 
-def admit_visitor(request: gr.Request | None, context: Context) -> None:
+def admit_visitor(received: gr.Request | Request | None, context: Context) -> None:
     """Count a request where the running mode bounds how many there may be in a minute.
 
     Raises:
         Busy: this visitor, or everybody behind this address, asked too often.
     """
     limits = context.limits
-    if not limits.requests_per_minute or request is None or request.request is None:
+    request = received.request if isinstance(received, gr.Request) else received
+    if not limits.requests_per_minute or request is None:
         return
     address = request.client.host if request.client else ""
     if "SPACE_ID" in os.environ:  # a proxy stands before a Space; what it adds comes last

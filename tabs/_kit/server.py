@@ -2,47 +2,59 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
+import logging
 import os
 import re
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import gradio as gr
-from fastapi import Body, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
+from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core import query as queries
-from core.errors import InvalidInput
+from core.errors import Busy, InvalidInput
 from core.i18n import ASSETS, DEFAULT_LOCALE, Locale, as_locale, preferred_locale, translate
 from core.workspaces import WORKSPACE_COOKIE, is_identity, new_identity
 from tabs._kit import export
 from tabs._kit.context import Context
-from tabs._kit.events import Explore, sentence
+from tabs._kit.events import Explore, admit_visitor, sentence
 from tabs._kit.exhibit import Exhibit
 from tabs._kit.page import build_page
 from tabs._kit.theme import theme
 from tabs._kit.words import LANGUAGE_COOKIE, catalogue
 
+logger = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 3_600.0  # from one look for abandoned folders to the next
 COOKIE_SECONDS = 400 * 86_400  # the longest that browsers keep one
 MEDIA: Mapping[str, str] = {"py": "text/x-python", "ipynb": "application/x-ipynb+json"}
 
 
-def create_app(exhibits: Sequence[Exhibit], context: Context) -> FastAPI:
-    """The whole application, ready to be served."""
+def create_app(exhibits: Sequence[Exhibit], context: Context, *, sweep_seconds: float = SWEEP_SECONDS) -> FastAPI:
+    """The whole application, ready to be served; every `sweep_seconds` it removes what visitors left behind."""
 
     page, explorers = build_page(exhibits, context)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         threading.Thread(target=_warm_up, args=(explorers,), name="warm-up", daemon=True).start()
-        yield
-        context.jobs.close()
+        sweeping = asyncio.create_task(_sweep_regularly(context, sweep_seconds))
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await sweeping
+            context.jobs.close()
 
     app = FastAPI(title="LLM入門ラボ", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     _add_routes(app, exhibits, context)
@@ -75,11 +87,36 @@ def _warm_up(explorers: Sequence[Explore]) -> None:
             sentence(error, DEFAULT_LOCALE)
 
 
+async def _sweep_regularly(context: Context, seconds: float) -> None:
+    """Remove abandoned folders for as long as the app runs; a disk that fails once is asked again the next time."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await asyncio.to_thread(context.sweep)
+        except OSError:
+            logger.exception("abandoned folders cannot be removed")
+
+
 def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> None:
     kinds = {kind.name: kind for exhibit in exhibits for kind in exhibit.jobs}
     known = {exhibit.slug: exhibit for exhibit in exhibits}
 
-    @app.get("/lab/jobs/{job_id}")
+    def signed_in(request: Request) -> None:
+        """Where the page asks for a password, its routes do too."""
+        if context.settings.password and not _is_signed_in(app, request):
+            raise HTTPException(401)
+
+    def counted(request: Request) -> None:
+        """What is made for a visitor counts like a drawing of the page; the status of a job, often asked, does not."""
+        try:
+            admit_visitor(request, context)
+        except Busy as error:
+            told = sentence(error, _locale(request))
+            raise HTTPException(429, told, headers={"Retry-After": f"{context.rates.seconds:.0f}"}) from None
+
+    private = APIRouter(prefix="/lab", dependencies=[Depends(signed_in)])
+
+    @private.get("/jobs/{job_id}")
     def job_status(job_id: str, request: Request) -> JSONResponse:
         """Where a job stands, for anyone who holds its id; the id cannot be guessed."""
         job = context.jobs.view(job_id)
@@ -94,12 +131,12 @@ def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> 
             status["html"] = kind.render(job.result, locale)
         return JSONResponse(status, headers={"Cache-Control": "no-store"})
 
-    @app.post("/lab/jobs/{job_id}/cancel")
+    @private.post("/jobs/{job_id}/cancel")
     def cancel_job(job_id: str, request: Request) -> dict[str, bool]:
         """Stop a job of the visitor's own."""
         return {"cancelled": context.jobs.cancel(job_id, workspace=request.cookies.get(WORKSPACE_COOKIE, ""))}
 
-    @app.post("/lab/erase")
+    @private.post("/erase")
     def erase(request: Request) -> dict[str, bool]:
         """Remove the visitor's folder; an unfinished job is stopped first."""
         identity = request.cookies.get(WORKSPACE_COOKIE, "")
@@ -110,7 +147,7 @@ def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> 
         context.workspaces.erase(identity)
         return {"erased": True}
 
-    @app.post("/lab/export/{slug}.{suffix}")
+    @private.post("/export/{slug}.{suffix}", dependencies=[Depends(counted)])
     def export_code(slug: str, suffix: str, request: Request, params: Annotated[dict[str, Any], Body()]) -> Response:
         """The drawn query as a script or a notebook."""
         exhibit = known.get(slug)
@@ -124,7 +161,7 @@ def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> 
         name = f'attachment; filename="{slug}.{suffix}"'
         return Response(text, media_type=MEDIA[suffix], headers={"Content-Disposition": name})
 
-    @app.get("/lab/qr.svg")
+    @private.get("/qr.svg", dependencies=[Depends(counted)])
     def qr_code(link: str, request: Request) -> Response:
         """A link as a QR code, to be shown to a class."""
         import segno
@@ -136,12 +173,21 @@ def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> 
         svg = code.svg_inline(scale=4, border=4, light="#ffffff")  # as SVG, dark on light in both themes
         return Response(svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1), media_type="image/svg+xml")
 
+    app.include_router(private)
+
     @app.get("/lab/lab.{suffix}")
     def asset(suffix: str) -> FileResponse:
         """The page's own script and style sheet; their addresses carry a fingerprint."""
         if suffix not in ("js", "css"):
             raise HTTPException(404)
         return FileResponse(ASSETS / suffix / f"lab.{suffix}", headers={"Cache-Control": "max-age=31536000, immutable"})
+
+
+def _is_signed_in(app: FastAPI, request: Request) -> bool:
+    """Whether this browser holds a cookie that Gradio's own sign-in gave it."""
+    page = next(route.app for route in app.routes if isinstance(route, Mount) and isinstance(route.app, gr.routes.App))
+    names = (f"access-token-{page.cookie_id}", f"access-token-unsecure-{page.cookie_id}")
+    return any(request.cookies.get(name) in page.tokens for name in names)
 
 
 def workspace_of(request: gr.Request) -> str:
