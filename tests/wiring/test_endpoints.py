@@ -12,6 +12,7 @@ from gradio_client.exceptions import AppError as ClientError
 
 from core import query as queries
 from core.i18n import LOCALES, Locale, translate
+from core.settings import LIMITS
 from core.values import as_json
 from tabs import EXHIBITS
 from tabs._kit.events import as_params
@@ -118,9 +119,13 @@ def test_a_public_page_does_not_register_what_it_forbids(public: RunningApp) -> 
     described = Client(public.url, verbose=False).view_api(return_format="dict", print_info=False)
     light = {f"/{exhibit.slug}" for exhibit in EXHIBITS if exhibit.lane == "light"}
     assert set(described["named_endpoints"]) == light
-    config = httpx.get(f"{public.url}/config").json()
-    uploads = [c for c in config["components"] if c["type"] in ("file", "uploadbutton")]
-    assert all(c["props"].get("visible", True) for c in uploads)
+
+
+def test_a_public_page_takes_small_uploads_only(public: RunningApp) -> None:
+    limit = LIMITS["public"].upload_bytes
+    for size, status in ((limit // 2, 200), (2 * limit, 413)):
+        reply = httpx.post(f"{public.url}/gradio_api/upload", files={"files": ("mine.txt", b"a" * size)})
+        assert reply.status_code == status
 
 
 def test_a_public_page_bounds_texts_and_models_on_the_server(public: RunningApp) -> None:
@@ -153,6 +158,7 @@ def test_a_password_closes_the_door(tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("workshop")
     with launched(folder, "--mode", "workshop", "--password", secret) as workshop:
         assert httpx.get(f"{workshop.url}/config").status_code == 401
+        assert httpx.get(f"{workshop.url}/lab/qr.svg", params={"link": "http://127.0.0.1/"}).status_code == 401
         Client(workshop.url, verbose=False, auth=("lab", secret)).predict(api_name="/positions")
         assert secret not in httpx.get(workshop.url).text
         assert secret not in workshop.log.read_text(encoding="utf-8")
