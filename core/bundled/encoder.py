@@ -23,11 +23,12 @@ import numpy as np
 from core.bundled.corpus import draw_sample, segment_sample
 from core.bundled.evaluation import COUNTS, METRICS
 from core.bundled.files import read_json, write_json
-from core.bundled.pretraining import Pace, export_model, find_checkpoint, note_plan, pick_attention, train_model
+from core.bundled.pretraining import Pace, export_model, find_checkpoint, note_plan, train_model
 from core.bundled.recipe import Recipe, Request
 from core.bundled.shards import part_vectors
 from core.bundled.start import start_from_counts
 from core.bundled.vocabulary import MODEL_MAX_LENGTH, encode_words, save_bert_tokenizer, train_wordpiece
+from core.training.engine import pick_attention
 
 if TYPE_CHECKING:
     from transformers import BertConfig, TrainerCallback

@@ -20,8 +20,9 @@ import numpy as np
 
 from core.bundled.corpus import WRITING_SHARES, draw_sample
 from core.bundled.files import read_json, whole, write_json
-from core.bundled.pretraining import Pace, export_model, find_checkpoint, note_plan, pick_attention, train_model
+from core.bundled.pretraining import Pace, export_model, find_checkpoint, note_plan, train_model
 from core.bundled.recipe import Recipe, Request
+from core.training.engine import pick_attention
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,8 +8,10 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from core.settings import ROOT
 Row = dict[str, Any]
 
 SAMPLES = ROOT / "assets/samples"
+JUDGES = 1_000
+SENTENCE = re.compile(r"[^。\n]*(?:[。\n]+|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,10 @@ def gather_other_names(data: Path) -> Gathered:
 
 
 def gather_sentences(data: Path, *, sentences: int, seed: int) -> Gathered:
-    """Sentences of articles, of conversations and of plain examples; judged by the likeness of JSTS."""
+    """Sentences of running text, and the captions of JSTS without their scores.
+
+    Checkpoints are judged by scored pairs of the part that trains: the other part is there to be reported.
+    """
     drawn: list[Row] = []
     for name, share in (
         ("kyoto_wiki", 0.3),
@@ -169,8 +176,15 @@ def gather_sentences(data: Path, *, sentences: int, seed: int) -> Gathered:
             for sentence in _sentences(line)
         }
         drawn += [{"text": text} for text in draw(sorted(found), round(share * sentences), seed=seed)]
-    validation = [_scored(row, float(row["label"])) for row in read_rows(data, JSTS, "valid")]
-    return Gathered(drawn, validation, ((RUNNING_TEXT, len(drawn)),))
+    captions = {row[name] for row in read_rows(data, JSTS, "train") for name in ("sentence1", "sentence2")}
+    train = [*drawn, *({"text": text} for text in sorted(captions))]
+    return Gathered(train, draw_judges(data, seed=seed), ((RUNNING_TEXT, len(drawn)), (JSTS, len(captions))))
+
+
+def draw_judges(data: Path, *, seed: int) -> list[Row]:
+    """Scored pairs that checkpoints of sentence encoders are judged by."""
+    rows = draw(list(read_rows(data, JSTS, "train")), JUDGES, seed=seed)
+    return [_scored(row, float(row["label"])) for row in rows]
 
 
 def gather_triples(data: Path) -> Gathered:
@@ -193,8 +207,7 @@ def gather_triples(data: Path) -> Gathered:
         against = [*others.get("contradiction", ()), *others.get("neutral", ())] or [""]
         for number, positive in enumerate(others.get("entailment", ())):
             triples.append({"anchor": anchor, "positive": positive, "negative": against[number % len(against)]})
-    validation = [_scored(row, float(row["label"])) for row in read_rows(data, JSTS, "valid")]
-    return Gathered(triples, validation, tuple(counts))
+    return Gathered(triples, draw_judges(data, seed=1), tuple(counts))
 
 
 def gather_questions(data: Path, *, questions: int, validation: int, seed: int) -> Gathered:
@@ -202,6 +215,48 @@ def gather_questions(data: Path, *, questions: int, validation: int, seed: int) 
     train = draw(list(read_rows(data, JAQUAD, "train")), questions, seed=seed)
     dev = draw(list(read_rows(data, JAQUAD, "dev")), validation, seed=seed)
     return Gathered([_question(row) for row in train], [_question(row) for row in dev], ((JAQUAD, len(train)),))
+
+
+def gather_reading(data: Path, *, whole: float, characters: int, seed: int) -> Gathered:
+    """JaQuAD's questions; a share with the whole paragraph, the others with the sentences around the answer.
+
+    A short passage costs a third of a whole one, and a model of this size learns to match long before it learns to
+    search; the whole ones teach it that a window may hold no answer.
+    """
+    rng = random.Random(seed)
+    rows = list(read_rows(data, JAQUAD, "train"))
+    train = [
+        _question(row if rng.random() < whole else crop_context(row, characters=characters, rng=rng))
+        for row in draw(rows, len(rows), seed=seed)
+    ]
+    dev = draw(list(read_rows(data, JAQUAD, "dev")), 600, seed=seed)
+    return Gathered(train, [_question(row) for row in dev], ((JAQUAD, len(train)),))
+
+
+def crop_context(row: Row, *, characters: int, rng: random.Random) -> Row:
+    """Keep the sentence of the answer and neighbours on random sides while all have at most so many characters."""
+    answer = row["answers"][0]
+    sentences = SENTENCE.findall(row["context"])
+    borders = [0, *accumulate(map(len, sentences))]
+    first = max(place for place, border in enumerate(borders[:-1]) if border <= answer["answer_start"])
+    last = next(place for place in range(first, len(sentences)) if borders[place + 1] >= _end(answer))
+    limit = rng.randint(characters // 3, characters)
+    while True:
+        sides = [
+            (start, end)
+            for start, end in ((first - 1, last), (first, last + 1))
+            if start >= 0 and end < len(sentences) and borders[end + 1] - borders[start] <= limit
+        ]
+        if not sides:
+            break
+        first, last = rng.choice(sides)
+    start = borders[first]
+    placed = answer | {"answer_start": answer["answer_start"] - start}
+    return row | {"context": row["context"][start : borders[last + 1]], "answers": [placed]}
+
+
+def _end(answer: Mapping[str, Any]) -> int:
+    return int(answer["answer_start"]) + len(answer["text"])
 
 
 def gather_headlines(data: Path) -> Gathered:

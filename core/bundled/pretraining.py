@@ -31,13 +31,6 @@ class Pace:
     save_every: int = 300  # steps
 
 
-def pick_attention() -> str:
-    """Name the attention to train with: torch's fused one is slow backwards in bf16 on a CPU."""
-    import torch
-
-    return "sdpa" if torch.cuda.is_available() else "eager"
-
-
 def find_checkpoint(work: Path) -> Path | None:
     """Find the newest checkpoint of a work folder."""
     from transformers.trainer_utils import get_last_checkpoint

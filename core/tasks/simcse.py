@@ -72,14 +72,14 @@ class _Contrast:
 class SimCSE(_Contrast):
     """Sentences alone: each goes through the model twice, and dropout makes the two views.
 
-    The dense layer on top serves in training only. ``repetition`` over 0 repeats up to that share of a sentence's
-    tokens in its second view, so that equal length no longer gives a pair away (Wu et al. 2022, ESimCSE).
+    The dense layer on top serves in training only. ``deletion`` over 0 leaves that share of the tokens out of each
+    view: a small model tells whole sentences apart at once, by any word, and then learns nothing (see `delete_tokens`).
     """
 
     name: str = "simcse"
     sections: tuple[str, ...] = ("8.2.2", "8.3.1")
     columns: tuple[Column, ...] = (Column("text", "text", required=False), *_PAIR_COLUMNS)
-    options: tuple[Option, ...] = (*_MODEL_OPTIONS, Option("repetition", 0.0))
+    options: tuple[Option, ...] = (*_MODEL_OPTIONS, Option("deletion", 0.0))
     defaults: Hyperparameters = _DEFAULTS
 
     def read(self, row: Mapping[str, Any]) -> PlainText | ScoredPair:
@@ -107,9 +107,7 @@ class SimCSE(_Contrast):
 
     def collator(self, tokenizer: PreTrainedTokenizerBase, setup: Setup) -> Collator:
         """Each sentence twice, (B, 2, T)."""
-        return _view_collator(
-            tokenizer, max_length=setup.max_length, repetition=float(_choose(setup, self.options)["repetition"])
-        )
+        return _view_collator(tokenizer, deletion=float(_choose(setup, self.options)["deletion"]))
 
     def predict(
         self,
@@ -266,37 +264,32 @@ def _load(folder: str, setup: Setup, options: Sequence[Option], *, projection: s
     )
 
 
-def _view_collator(tokenizer: PreTrainedTokenizerBase, *, max_length: int, repetition: float) -> Collator:
+def _view_collator(tokenizer: PreTrainedTokenizerBase, *, deletion: float) -> Collator:
     def collate(features: list[Features]) -> dict[str, Tensor]:
         from core.tasks.encoders import pad_views
 
-        if not repetition:
+        if not deletion:
             return pad_views([[feature, feature] for feature in features], tokenizer)
-        views = [[feature, repeat_tokens(feature, share=repetition, max_length=max_length)] for feature in features]
+        views = [[delete_tokens(feature, share=deletion) for _ in range(2)] for feature in features]
         return pad_views(views, tokenizer)
 
     return collate
 
 
-def repeat_tokens(feature: Features, *, share: float, max_length: int) -> Features:
-    """The same text with some of its tokens twice in a row: from none to `share` of them, or to two when that is more.
+def delete_tokens(feature: Features, *, share: float) -> Features:
+    """The same text without some of its tokens, each left out with the probability `share`; at least one stays.
 
-    The first and last token, which stand around the text, are never repeated; no more are repeated than `max_length`
-    leaves room for. Draws from torch's own random state.
+    The first and last token, which stand around the text, always stay. Draws from torch's own random state.
 
-    Source: Wu et al. 2022, "ESimCSE", 3.1.
+    Source: Yan et al. 2021, "ConSERT", 3.2 (token cutoff).
     """
     import torch
 
-    length = len(feature["input_ids"])
-    content = length - 2
-    most = min(max(2, int(share * content)), content, max_length - length)
-    if most <= 0:
-        return feature
-    count = int(torch.randint(0, most + 1, ()))
-    times = torch.ones(length, dtype=torch.int64)
-    times[torch.randperm(content)[:count] + 1] = 2
-    return {name: torch.as_tensor(values).repeat_interleave(times).tolist() for name, values in feature.items()}
+    kept = torch.rand(len(feature["input_ids"])) >= share
+    kept[0] = kept[-1] = True
+    if kept[1:-1].sum() == 0:
+        kept[1:2] = True
+    return {name: torch.as_tensor(values)[kept].tolist() for name, values in feature.items()}
 
 
 def _contrast(

@@ -118,6 +118,7 @@ def prepare(config: RunConfig) -> Prepared:
     tokenizer = load_tokenizer_of(Path(folder))
     set_seed(settings.seed)
     model: Any = task.load(folder, setup)
+    model.set_attn_implementation(pick_attention())
     if config.lora:
         from core.training.adapters import add_adapters
 
@@ -131,6 +132,13 @@ def prepare(config: RunConfig) -> Prepared:
     if not len(features):
         raise InvalidInput("error.training.empty_part", part="train")
     return Prepared(task, setup, parts, model, tokenizer, features)
+
+
+def pick_attention() -> str:
+    """Name the attention to train with: without a GPU torch's fused one is slower backwards, most of all in bf16."""
+    import torch
+
+    return "sdpa" if torch.cuda.is_available() else "eager"
 
 
 def load_parts(task: Task[Any], source: DataSource, *, seed: int) -> Parts:
@@ -210,7 +218,7 @@ def build_trainer(
     config: RunConfig,
     *,
     folder: Path,
-    tell: Callable[[Event], None],
+    tell: Callable[[Event], object],
     dry_order: Any = None,
 ) -> tuple[TaskTrainer, Plan]:
     """The trainer of a run and its plan. A dry run takes its examples in `dry_order`, once, and saves nothing."""
@@ -240,7 +248,10 @@ def build_trainer(
         tokenizer=prepared.tokenizer,
         validation=prepared.parts.validation if evaluates else (),
         folder=folder,
-        order=dry_order or EpochOrder(lengths, seed=settings.seed, group=group),
+        order=dry_order
+        or EpochOrder(
+            lengths, seed=settings.seed, group=group, batch_size=settings.batch_size, processes=arguments.world_size
+        ),
         tell=tell,
         facts={"config": config.as_json()},
         model=prepared.model,
@@ -305,8 +316,8 @@ def _arguments(
     return arguments
 
 
-def _teller(log: EventLog) -> Callable[[Event], None]:
-    """Only the first process writes events."""
+def _teller(log: EventLog) -> Callable[[Event], object]:
+    """Only the first process tells how it goes."""
     return log.write if int(os.environ.get("RANK", "0")) == 0 else lambda event: None
 
 

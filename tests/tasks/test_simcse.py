@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from scipy.stats import pearsonr, spearmanr
 from core.data.examples import PlainText, ScoredPair, Triple
 from core.errors import InvalidInput
 from core.search.embedding import embed
-from core.tasks.simcse import TASKS, repeat_tokens
+from core.tasks.encoders import spare_rows
+from core.tasks.simcse import TASKS, delete_tokens
 from core.tasks.task import Prediction, Setup
 from core.tasks.tokenizing import load_task_tokenizer
 from tests.training.tiny import BAD, GOOD, THINGS, reviews, tiny_encoder
@@ -122,31 +122,31 @@ def test_mean_pooling_is_an_option(folder: Path) -> None:
     assert not np.allclose(embed(model, tokenizer, SENTENCES[:3], pooling="cls"), expected, atol=1e-2)
 
 
-def test_some_tokens_are_repeated(folder: Path) -> None:
+def test_some_tokens_are_left_out(folder: Path) -> None:
     import torch
 
     torch.manual_seed(0)
     feature = {"input_ids": [2, *range(10, 30), 3], "attention_mask": [1] * 22}
-    lengths = set()
-    for _ in range(50):
-        found = repeat_tokens(feature, share=0.3, max_length=64)
+    kept = []
+    for _ in range(200):
+        found = delete_tokens(feature, share=0.4)
         ids = found["input_ids"]
-        assert (ids[0], ids[-1], ids.count(2), ids.count(3)) == (2, 3, 1, 1)
-        assert [number for number, _ in groupby(ids)] == feature["input_ids"]  # in order, and doubled side by side
-        assert max(ids.count(number) for number in ids) <= 2
+        assert (ids[0], ids[-1]) == (2, 3)
+        assert ids == [*sorted(set(ids) - {3}), 3]  # in order, none twice
         assert len(found["attention_mask"]) == len(ids)
-        lengths.add(len(ids) - 22)
-    assert lengths == set(range(7))  # none to 30 % of 20
-    assert len(repeat_tokens(feature, share=1.0, max_length=23)["input_ids"]) <= 23
-    assert repeat_tokens(feature, share=1.0, max_length=22) == feature
+        kept.append(len(ids) - 2)
+    assert abs(np.mean(kept) - 12) < 0.5
+    assert delete_tokens(feature, share=1.0)["input_ids"] == [2, 10, 3]
+    assert delete_tokens({"input_ids": [2, 3]}, share=1.0) == {"input_ids": [2, 3]}
 
     tokenizer = load_task_tokenizer(str(folder))
-    setup = Setup(max_length=32, options={"repetition": 0.5})
+    setup = Setup(max_length=32, options={"deletion": 0.5})
     features = list(UNSUPERVISED.prepare([PlainText(text) for text in SENTENCES], tokenizer, setup))
-    batch = UNSUPERVISED.collator(tokenizer, setup)(features)
-    lengths_of_views = batch["attention_mask"].sum(dim=-1)
-    assert (lengths_of_views[:, 1] >= lengths_of_views[:, 0]).all()
-    assert (lengths_of_views[:, 1] > lengths_of_views[:, 0]).any()
+    first, second = UNSUPERVISED.collator(tokenizer, setup)(features)["attention_mask"].sum(dim=-1).unbind(dim=1)
+    lengths = torch.tensor([len(one["input_ids"]) for one in features])
+    assert (first <= lengths).all()
+    assert (first < lengths).any()
+    assert (first != second).any()  # each view loses its own
 
 
 def test_rows_are_sentences_triples_or_scored_pairs() -> None:
@@ -231,12 +231,20 @@ def test_it_learns(task: Any, folder: Path, tmp_path: Path) -> None:
     assert np.mean([p.loss for p in task.predict(model, tokenizer, examples, setup)]) < before
 
 
-def take_gradient(rank: int, world: int, folder: str, store: str) -> None:
-    """One process of several: the gradient of its half of the batch, averaged over all, as DDP would have it."""
+def take_gradient(rank: int, world: int, folder: str, store: str, first: int) -> None:
+    """One process of several: the gradient of its part of the batch, averaged over all, as DDP would have it.
+
+    The first process has `first` of the eight examples; without any it computes with a spare one.
+    """
     import torch
 
     torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=world)
-    gradients = gradients_of(folder, slice(rank * 4, rank * 4 + 4))
+    count = 8 - first if rank else first
+    if count:
+        gradients = gradients_of(folder, slice(first, 8) if rank else slice(first), share=world * count / 8)
+    else:
+        with spare_rows():
+            gradients = gradients_of(folder, slice(3, 4), share=0.0)
     for gradient in gradients.values():
         torch.distributed.all_reduce(gradient)
         gradient /= world
@@ -246,7 +254,7 @@ def take_gradient(rank: int, world: int, folder: str, store: str) -> None:
     torch.distributed.destroy_process_group()
 
 
-def gradients_of(folder: str, part: slice) -> dict[str, Any]:
+def gradients_of(folder: str, part: slice, *, share: float = 1.0) -> dict[str, Any]:
     tokenizer = load_task_tokenizer(folder)
     setup = Setup(max_length=32)
     triples = [Triple(SENTENCES[n], SENTENCES[n + 1], SENTENCES[n + 2] if n != 5 else "") for n in range(8)]
@@ -257,11 +265,12 @@ def gradients_of(folder: str, part: slice) -> dict[str, Any]:
         if hasattr(module, "dropout_prob"):
             module.dropout_prob = 0.0
     batch = SUPERVISED.collator(tokenizer, setup)(list(SUPERVISED.prepare(triples[part], tokenizer, setup)))
-    model(**batch)["loss"].backward()
+    (model(**batch)["loss"] * share).backward()
     return {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
 
 
-def test_two_processes_are_one_with_the_batch_of_both(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", [4, 3, 0])
+def test_two_processes_are_one_with_the_batch_of_both(tmp_path: Path, first: int) -> None:
     import torch
     import torch.multiprocessing as processes
 
@@ -269,7 +278,7 @@ def test_two_processes_are_one_with_the_batch_of_both(tmp_path: Path) -> None:
     SUPERVISED.load(folder, Setup()).save_pretrained(folder)  # one projection for everyone
     assert json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["projection"] == "always"
     store = str(tmp_path / "store")
-    processes.spawn(take_gradient, args=(2, folder, store), nprocs=2)
+    processes.spawn(take_gradient, args=(2, folder, store, first), nprocs=2)
     together = torch.load(f"{store}.gradients")
     alone = gradients_of(folder, slice(0, 8))
     assert together.keys() == alone.keys()
