@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,30 +61,57 @@ def flatten_views(inputs: Mapping[str, Tensor | None]) -> dict[str, Tensor]:
     return {name: tensor.flatten(0, 1) for name, tensor in inputs.items() if tensor is not None}
 
 
+_SPARE = ContextVar("_SPARE", default=False)
+
+
+@contextmanager
+def spare_rows() -> Iterator[None]:
+    """What a model is given inside is no candidate to other processes: a process without examples goes along so."""
+    token = _SPARE.set(True)
+    try:
+        yield
+    finally:
+        _SPARE.reset(token)
+
+
 def gather_rows(rows: Tensor) -> tuple[Tensor, int]:
-    """The rows (N, …) of every process in one tensor (W · N, …), and where this process's own begin.
+    """The rows (N, …) of every process in one tensor (ΣN, …), and where this process's own begin.
 
     Gradients flow back to the process that a row came from, so that a contrastive loss over two processes equals that
-    of one process with the batch of both. Every process must hand in as many rows, and all must call.
+    of one process with the batch of both. Processes may hand in different numbers of rows; all must call. Inside
+    `spare_rows` a process finds its own rows behind those of the others, who do not see them.
     """
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return rows, 0
-    gathered: Tensor = _Gather.apply(rows.contiguous())
-    return gathered, torch.distributed.get_rank() * len(rows)
+    spare = _SPARE.get()
+    own = torch.tensor([0 if spare else len(rows)], device=rows.device)
+    found = [torch.empty_like(own) for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather(found, own)
+    counts = torch.cat(found).tolist()
+    gathered: Tensor = _Gather.apply(rows.contiguous(), counts, spare)
+    return gathered, sum(counts) if spare else sum(counts[: torch.distributed.get_rank()])
 
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, rows: Tensor) -> Tensor:
-        context.count = len(rows)
-        parts = [torch.empty_like(rows) for _ in range(torch.distributed.get_world_size())]
-        torch.distributed.all_gather(parts, rows)
-        return torch.cat(parts)
+    def forward(context: Any, rows: Tensor, counts: list[int], spare: bool) -> Tensor:
+        context.counts, context.spare = counts, spare
+        own = 0 if spare else len(rows)
+        filled = rows.new_zeros((max(counts), *rows.shape[1:]))  # processes exchange tensors of one shape
+        filled[:own] = rows[:own]
+        parts = [torch.empty_like(filled) for _ in counts]
+        torch.distributed.all_gather(parts, filled)
+        seen = [part[:count] for part, count in zip(parts, counts, strict=True)]
+        return torch.cat([*seen, rows] if spare else seen)
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> Tensor:
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         # A row acts on the loss of every process: the sum of what they all say of it.
-        total = gradients[0].contiguous()
+        shared = sum(context.counts)
+        total = gradients[0][:shared].contiguous()
         torch.distributed.all_reduce(total)
-        start = torch.distributed.get_rank() * context.count
-        return total[start : start + context.count]
+        if context.spare:
+            return gradients[0][shared:], None, None
+        rank = torch.distributed.get_rank()
+        start = sum(context.counts[:rank])
+        return total[start : start + context.counts[rank]], None, None

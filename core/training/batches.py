@@ -7,6 +7,7 @@ tokens are masked) on the seed and the places of the batch in that order. How fa
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,16 +21,32 @@ if TYPE_CHECKING:
     from core.tasks.task import Collator, Features
 
 PLACE = "place_in_order"  # the key that carries an example's place from the loader to the collator
+SPARE = -1  # the place of an example that only fills a batch up
+SPARE_BATCH = (
+    "spare_batch"  # the key of a batch of one example that must not count, for its process has none of its own
+)
 
 
 class EpochOrder:
-    """A sampler: the order of one epoch after the other, each drawn anew. Yields (place, index)."""
+    """A sampler: the order of one epoch after the other, each drawn anew. Yields (place, index).
 
-    def __init__(self, lengths: Sequence[int], *, seed: int, group: int = 0) -> None:
-        """`lengths` in tokens; `group` over 0 puts so many examples of like length next to each other."""
+    Several processes take a batch each in turn, and all must take as many: what does not fill the last round of batches
+    is dealt out among them, and `SPARE` places fill each batch up, which `repeatable` leaves out again. So no example
+    is seen twice in an epoch, and the last step is that of one process with the batches of all.
+    """
+
+    def __init__(
+        self, lengths: Sequence[int], *, seed: int, group: int = 0, batch_size: int = 1, processes: int = 1
+    ) -> None:
+        """`lengths` in tokens; `group` over 0 puts so many examples of like length next to each other.
+
+        `batch_size` is that of each of the `processes`.
+        """
         self._lengths = lengths
         self._seed = seed
         self._group = group
+        self._batch_size = batch_size
+        self._processes = processes
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -37,12 +54,29 @@ class EpochOrder:
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._lengths)
+        if self._processes == 1:
+            return len(self._lengths)
+        together = self._batch_size * self._processes
+        return math.ceil(len(self._lengths) / together) * together
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         start = self._epoch * len(self._lengths)
         order = order_examples(self._lengths, seed=self._seed, epoch=self._epoch, group=self._group)
-        return ((start + place, index) for place, index in enumerate(order))
+        keys = [(start + place, index) for place, index in enumerate(order)]
+        return iter(deal_out(keys, batch_size=self._batch_size, processes=self._processes))
+
+
+def deal_out(keys: list[tuple[int, int]], *, batch_size: int, processes: int) -> list[tuple[int, int]]:
+    """Keys whose last round gives every process a batch: shares that differ by one at most, filled up with spares."""
+    rest = len(keys) % (batch_size * processes)
+    if processes == 1 or not rest:
+        return keys
+    whole, last = keys[:-rest], keys[-rest:]
+    spare = (SPARE, keys[0][1])
+    for process in range(processes):
+        share = last[process * rest // processes : (process + 1) * rest // processes]
+        whole += [*share, *[spare] * (batch_size - len(share))]
+    return whole
 
 
 def order_examples(lengths: Sequence[int], *, seed: int, epoch: int, group: int = 0) -> list[int]:
@@ -84,13 +118,20 @@ class Places:
 
 
 def repeatable(collator: Collator, *, seed: int) -> Callable[[list[Features]], dict[str, Tensor]]:
-    """`collator`, but what it draws depends on the seed and the places of the batch; global states stay untouched."""
+    """`collator`, but what it draws depends on the seed and the places of the batch; global states stay untouched.
+
+    Spares are left out; a batch of nothing else becomes one of a single example, with the entry `SPARE_BATCH`.
+    """
 
     def collate(features: list[Features]) -> dict[str, Tensor]:
-        places = [feature[PLACE] for feature in features]
-        bare = [{name: value for name, value in feature.items() if name != PLACE} for feature in features]
-        with own_randomness(seed, places[0], len(places)):
-            return collator(bare)
+        import torch
+
+        own = [feature for feature in features if feature[PLACE] != SPARE]
+        taken = own or features[:1]
+        bare = [{name: value for name, value in feature.items() if name != PLACE} for feature in taken]
+        with own_randomness(seed, max(taken[0][PLACE], 0), len(taken)):
+            batch = collator(bare)
+        return batch if own else {**batch, SPARE_BATCH: torch.ones(1)}
 
     return collate
 

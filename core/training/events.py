@@ -16,6 +16,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from filelock import FileLock
+
 from core.values import as_json
 
 Scalar = str | int | float
@@ -113,7 +115,8 @@ class Failed(Event):
     """Why it failed and what helps, as keys of the word catalogue.
 
     `changes` are hyperparameters with the values that the cure would give them, for a button that applies it. `because`
-    is the key of what lies behind the cause, where that is known: why the first of many rows cannot be read.
+    is the key of what lies behind the cause, where that is known: why the first of many rows cannot be read. `process`
+    is the rank of the one that failed, where several work on the run.
     """
 
     cause: str
@@ -123,6 +126,7 @@ class Failed(Event):
     because: str = ""
     because_params: Mapping[str, Scalar] = field(default_factory=dict)
     step: int = 0
+    process: int = 0
 
 
 LAST = (Finished, Stopped, Failed)  # nothing follows them until the run is started again
@@ -132,13 +136,24 @@ _KINDS: Mapping[str, type[Event]] = MappingProxyType(
 
 
 class EventLog:
-    """Appends events to a file, each at once and whole."""
+    """Appends events to a file, each at once and whole, whatever other processes append at the same time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, since: int | None = None) -> None:
+        """`since` is the size of the file when the processes of a run began.
+
+        Once another of them has told after it how the run ended, only a `Finished` is still written: the first cause is
+        the cause, and what breaks because one process is gone is not.
+        """
         self._path = path
+        self._lock = FileLock(path.with_suffix(".lock"))
+        self._seen = since
+        self._over = False
 
-    def write(self, event: Event) -> None:
-        """Append `event`; a line that a killed process left torn is closed first.
+    def write(self, event: Event) -> bool:
+        """Append `event` unless it comes too late; a line that a killed process left torn is closed first.
+
+        Returns:
+            Whether it was written.
 
         Raises:
             OSError: the disk is full, or the folder is gone.
@@ -146,12 +161,25 @@ class EventLog:
         line = json.dumps(
             {"event": type(event).__name__.lower(), **plain(event)}, ensure_ascii=False, allow_nan=False
         ).encode()
-        with self._path.open("ab+") as file:
-            if file.seek(0, os.SEEK_END):
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    line = b"\n" + line
-            file.write(line + b"\n")
+        with self._lock:
+            if self._comes_too_late(event):
+                return False
+            with self._path.open("ab+") as file:
+                if file.seek(0, os.SEEK_END):
+                    file.seek(-1, os.SEEK_END)
+                    if file.read(1) != b"\n":
+                        line = b"\n" + line
+                file.write(line + b"\n")
+            if self._seen is not None:
+                self._seen = self._path.stat().st_size
+        return True
+
+    def _comes_too_late(self, event: Event) -> bool:
+        if self._seen is None:
+            return False
+        others, self._seen = read_events(self._path, offset=self._seen)  # what this process wrote is passed already
+        self._over = self._over or any(isinstance(other, LAST) for other in others)
+        return self._over and not isinstance(event, Finished)
 
 
 def read_events(path: Path, *, offset: int = 0) -> tuple[tuple[Event, ...], int]:

@@ -22,6 +22,8 @@ _DISK_WORDS = re.compile(
 _MEMORY_WORDS = re.compile(
     r"out of memory|can't allocate memory|not enough memory|CUBLAS_STATUS_ALLOC_FAILED", re.IGNORECASE
 )
+# What torch says where the other end of an exchange between processes is gone.
+_PEER_WORDS = re.compile(r"connection (closed|reset) by peer|broken pipe|remote process has terminated", re.IGNORECASE)
 
 
 class DivergedError(Exception):
@@ -49,6 +51,8 @@ def explain(error: BaseException, settings: Hyperparameters, *, step: int = 0) -
         cause, params, cure = "training.cause.diverged", {"step": error.step}, _lower_rate(settings)
     elif is_memory(error):
         cause, cure = "training.cause.memory", _less_memory(settings)
+    elif is_peer_gone(error):
+        return killed(step=step)
     elif is_disk(error):
         cause, cure = "training.cause.disk", Cure("training.cure.disk")
     else:
@@ -76,6 +80,11 @@ def is_disk(error: BaseException) -> bool:
         return error.errno in _DISK_FULL
     inner = error.__cause__ or error.__context__
     return bool(_DISK_WORDS.search(str(error))) or (inner is not None and is_disk(inner))
+
+
+def is_peer_gone(error: BaseException) -> bool:
+    """Whether another process of the run went away in the middle of an exchange, without a word of its own."""
+    return isinstance(error, RuntimeError) and bool(_PEER_WORDS.search(str(error)))
 
 
 def is_memory(error: BaseException) -> bool:

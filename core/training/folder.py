@@ -70,11 +70,11 @@ class RunFolder:
 
     @property
     def process(self) -> Path:
-        """Who works on it: ``pid``, ``started`` and ``offset`` (the size of the events when it began)."""
+        """Who works on it: ``pid``, ``started``, ``offset`` (the size of the events when it began), ``launch``."""
         return self.path / "process.json"
 
-    def claim(self, pid: int | None = None) -> None:
-        """Write down that a process, by default this one, works on the run from now on."""
+    def claim(self, pid: int | None = None) -> int:
+        """Write down that a process, by default this one, works on the run from now on; the size of its events."""
         import psutil
 
         pid = os.getpid() if pid is None else pid
@@ -83,7 +83,9 @@ class RunFolder:
         except psutil.NoSuchProcess:
             started = 0.0  # over already: its events tell how it went
         offset = self.events.stat().st_size if self.events.exists() else 0
-        write_whole(self.process, {"pid": pid, "started": started, "offset": offset})
+        own = {"launch": name_launch()} if pid == os.getpid() else {}
+        write_whole(self.process, {"pid": pid, "started": started, "offset": offset, **own})
+        return offset
 
     def read_process(self) -> Mapping[str, Any]:
         """What `claim` wrote, empty before."""
@@ -104,6 +106,16 @@ class RunFolder:
             return same and process.status() != psutil.STATUS_ZOMBIE
         except (KeyError, ValueError, psutil.Error):
             return False
+
+
+def name_launch() -> str:
+    """What the processes that one launcher started on this machine have in common, and no others ever had."""
+    import psutil
+
+    try:
+        return f"{os.getppid()}-{psutil.Process(os.getppid()).create_time()}"
+    except psutil.Error:
+        return ""  # the launcher is gone
 
 
 def write_whole(path: Path, content: Any) -> None:

@@ -6,8 +6,10 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,11 @@ from core.tasks.task import Hyperparameters
 from core.training.config import read_config, write_config
 from core.training.events import LAST, Event, EventLog, Failed, Finished, Step, read_events
 from core.training.failures import explain, killed
-from core.training.folder import RunFolder
+from core.training.folder import RunFolder, name_launch
 
 logger = logging.getLogger(__name__)
+
+SECONDS_TO_CLAIM = 10.0  # for the first process to come so far that it has claimed the run
 
 
 class StopSwitch:
@@ -55,25 +59,43 @@ def work(path: Path, *, config_file: Path | None = None) -> Event:
     Raises:
         Busy: another process works on it.
     """
-    folder, first = RunFolder(path), int(os.environ.get("RANK", "0")) == 0
+    folder, rank = RunFolder(path), int(os.environ.get("RANK", "0"))
     log, switch = EventLog(folder.events), StopSwitch(folder)
     with switch.listening():
-        if first:
-            finished = _take_over(folder, log, anew=config_file is not None)
-            if finished:
-                return finished
+        if rank:
+            return _follow(folder, log, switch, config_file, rank=rank)
+        finished = _take_over(folder, log, anew=config_file is not None)
+        if finished:
+            return finished
+        log = EventLog(folder.events, since=folder.claim())
         try:
             outcome = _train(folder, log, switch, config_file)
         finally:
-            if first:
-                folder.stop.unlink(missing_ok=True)
-        if first:
-            log.write(outcome)
+            folder.stop.unlink(missing_ok=True)
+        log.write(outcome)
+    return outcome
+
+
+def _follow(folder: RunFolder, log: EventLog, switch: StopSwitch, config_file: Path | None, *, rank: int) -> Event:
+    """Work as another process than the first, which tells everything but what this one dies of."""
+    events, _ = read_events(folder.events)
+    if config_file is None and events and isinstance(events[-1], Finished):
+        return events[-1]
+    outcome = _train(folder, log, switch, config_file)
+    if isinstance(outcome, Failed):
+        outcome = replace(outcome, process=rank)
+        deadline = time.monotonic() + SECONDS_TO_CLAIM
+        while time.monotonic() < deadline:
+            claimed = folder.read_process()
+            if claimed.get("launch") == name_launch() != "":
+                EventLog(folder.events, since=int(claimed["offset"])).write(outcome)
+                break
+            time.sleep(0.1)  # the first process has not come so far, or the run is not this launcher's
     return outcome
 
 
 def _take_over(folder: RunFolder, log: EventLog, *, anew: bool) -> Finished | None:
-    """Make this process the one that works on the run; how it ended when there is nothing left to do."""
+    """Check that this process may work on the run from now on; how it ended when there is nothing left to do."""
     folder.path.mkdir(parents=True, exist_ok=True)
     events, _ = read_events(folder.events)
     claimed = folder.read_process()
@@ -88,7 +110,6 @@ def _take_over(folder: RunFolder, log: EventLog, *, anew: bool) -> Finished | No
     folder.stop.unlink(missing_ok=True)
     if events and not isinstance(events[-1], LAST):
         log.write(killed(step=last_step(events)))
-    folder.claim()
     return None
 
 

@@ -9,6 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from transformers.trainer_callback import TrainerState
 from transformers.trainer_utils import rotate_checkpoints
 
 from core.tasks.task import Prediction, Setup, Task
-from core.training.batches import EpochOrder, kept_randomness
+from core.training.batches import SPARE_BATCH, EpochOrder, kept_randomness
 from core.training.checkpoints import PREFIX, read_seal, remove, seal
 from core.training.events import Evaluated, Event, Saved, Started, Step, plain
 from core.training.failures import DivergedError
@@ -38,7 +39,7 @@ SHIFTED_HEADS = ("ForCausalLM", "LMHeadModel")
 # Tasks that judge an example among the others (a pool of passages, the sentences of a batch): never a share of them.
 JUDGED_TOGETHER = ("retrieval", "simcse", "simcse-supervised")
 
-Tell = Callable[[Event], None]
+Tell = Callable[[Event], object]
 
 
 class TaskTrainer(Trainer):
@@ -94,19 +95,25 @@ class TaskTrainer(Trainer):
     ) -> Any:
         """The batch's mean loss, times its share of the step: accumulation and processes change nothing but memory.
 
-        Only an epoch's last step differs on several processes, where the examples do not fill every process's batch:
-        accelerate repeats some from the epoch's beginning.
+        Processes may have batches of different sizes, or a spare one that counts nothing (`core.training.batches`): all
+        of them go forward and backward together.
 
         The Trainer's own way multiplies the loss of every model that swallows unknown arguments, and most models of
         transformers 5 do so without using them.
         """
-        outputs = model(**inputs)
+        from core.tasks.encoders import spare_rows
+
+        spare = SPARE_BATCH in inputs
+        inputs = {name: value for name, value in inputs.items() if name != SPARE_BATCH}
+        with spare_rows() if spare else nullcontext():
+            outputs = model(**inputs)
         loss: Tensor = outputs["loss"]
         items = self._count(inputs)
         if num_items_in_batch is not None:
             if not items:  # no label in this batch: the mean of nothing would be NaN
                 loss = outputs["logits"].float().sum() * 0.0
-            loss = loss * (items / num_items_in_batch * self.args.world_size)  # processes are averaged
+            share = 0.0 if spare else items / num_items_in_batch
+            loss = loss * (share * self.args.world_size)  # processes are averaged
         return (loss, outputs) if return_outputs else loss
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
@@ -117,6 +124,9 @@ class TaskTrainer(Trainer):
         return loss
 
     def _count(self, batch: dict[str, Any]) -> Tensor:
+        """What the batch's loss is a mean over: labelled tokens or examples."""
+        if SPARE_BATCH in batch:
+            return torch.tensor(0)
         model = self.accelerator.unwrap_model(self.model)
         name = type(model.get_base_model() if hasattr(model, "get_base_model") else model).__name__
         labels = batch.get("labels")
@@ -132,7 +142,8 @@ class TaskTrainer(Trainer):
         """Metrics of the task's own predictions, among them the mean of the examples' losses."""
         started = time.perf_counter()
         predictions = self.predict_all(self.validation if eval_dataset is None else eval_dataset)
-        scores = score(self.task, predictions)
+        with kept_randomness():  # a metric may load a model
+            scores = score(self.task, predictions)
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
         self._evaluated = (self.state.global_step, predictions, scores)
         self.log(metrics)

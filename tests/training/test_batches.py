@@ -7,11 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from core.training.batches import (
+    SPARE_BATCH,
     EpochOrder,
     Places,
     kept_randomness,
@@ -35,6 +37,35 @@ def test_every_epoch_sees_every_example_once_in_an_order_of_its_own() -> None:
     order.set_epoch(1)
     assert [index for _, index in order] == epochs[1]
     assert order_examples([0] * 50, seed=4, epoch=1) != epochs[1]
+
+
+@pytest.mark.parametrize(("examples", "last"), [(24, [4, 4, 4]), (22, [3, 3, 4]), (14, [0, 1, 1]), (2, [0, 1, 1])])
+def test_processes_share_the_last_step(examples: int, last: list[int]) -> None:
+    """Three processes of batches of 4, as accelerate deals them out: each example once, as many batches for each."""
+    from accelerate.data_loader import BatchSamplerShard
+    from torch.utils.data import BatchSampler
+
+    def collate(features: list[dict[str, Any]]) -> dict[str, Tensor]:
+        return {"ids": torch.tensor([feature["input_ids"][0] for feature in features])}
+
+    arguments: dict[str, Any] = {"seed": 3, "batch_size": 4, "processes": 3}
+    order: Any = EpochOrder([0] * examples, **arguments)
+    order.set_epoch(2)
+    alone = EpochOrder([0] * examples, seed=3)
+    alone.set_epoch(2)
+    data, repeat = Places([{"input_ids": [i]} for i in range(examples)]), repeatable(collate, seed=1)
+    dealt = []
+    for process in range(3):
+        shard = BatchSamplerShard(BatchSampler(order, 4, drop_last=False), 3, process)
+        dealt.append([repeat([data[key] for key in batch]) for batch in shard])
+    counted = [[[] if SPARE_BATCH in batch else batch["ids"].tolist() for batch in own] for own in dealt]
+    assert len(order) == 12 * len(dealt[0])
+    assert {len(own) for own in counted} == {-(-examples // 12)}
+    assert [len(own[-1]) for own in counted] == last
+    steps = [[index for batch in step for index in batch] for step in zip(*counted, strict=True)]
+    expected = [index for _, index in alone]
+    assert steps == [expected[start : start + 12] for start in range(0, examples, 12)]
+    assert all(len(batch["ids"]) for own in dealt for batch in own)  # a process without examples still has a batch
 
 
 def test_length_grouping_saves_padding_and_stays_shuffled() -> None:

@@ -113,3 +113,41 @@ def test_a_file_is_followed_to_the_end_of_the_run(tmp_path: Path) -> None:
     writer.start()
     assert list(stream) == [ALL[1], ALL[2], ALL[6]]
     writer.join()
+
+
+def test_processes_that_write_at_once_garble_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    long = ({"row": {"text": "猫" * 20_000}},)  # longer than what is written in one piece
+
+    def write(number: int) -> None:
+        log = EventLog(path)
+        for step in range(20):
+            log.write(Evaluated(step=100 * number + step, metrics={}, best=False, samples=long))
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    found, _ = read_events(path)
+    steps = sorted(event.step for event in found if isinstance(event, Evaluated))
+    assert steps == [100 * number + step for number in range(4) for step in range(20)]
+    assert len(path.read_bytes().splitlines()) == 80
+
+
+def test_the_first_of_several_processes_to_fail_has_the_last_word(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    EventLog(path).write(Failed(cause="of an earlier attempt", cure="b"))
+    since = path.stat().st_size
+    first, other = EventLog(path, since=since), EventLog(path, since=since)
+    assert first.write(started()) and first.write(at(1))
+    assert other.write(Failed(cause="memory", cure="batch", process=1))
+    for late in (at(2), Failed(cause="peer", cure="b"), Stopped(step=2, total=9, model=True)):
+        assert not first.write(late)
+    assert not EventLog(path, since=since).write(Failed(cause="a third", cure="b", process=2))
+    (*_, last), _ = read_events(path)
+    assert isinstance(last, Failed) and (last.cause, last.process) == ("memory", 1)
+    assert first.write(ALL[6])  # the model is written after all
+    again = EventLog(path, since=path.stat().st_size)
+    assert again.write(started()) and again.write(at(1)) and again.write(Failed(cause="a", cure="b"))
+    assert again.write(Failed(cause="its own words", cure="b"))

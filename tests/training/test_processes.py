@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from core.data.source import DataSource
 from core.errors import Busy, InvalidInput
 from core.settings import ROOT
-from core.training.config import write_config
+from core.training.config import RunConfig, write_config
 from core.training.estimate import estimate
-from core.training.events import Evaluated, Failed, Saved, Started, Step, follow
+from core.training.events import LAST, Evaluated, Failed, Saved, Started, Step, follow
 from core.training.folder import RunFolder
-from core.training.runs import RunState, RunStore
-from tests.training.tiny import distance, events_of, review_config, run_task, tagging_config
+from core.training.runs import RunState, RunStore, read_state
+from tests.training.tiny import (
+    FAST,
+    distance,
+    events_of,
+    review_config,
+    reviews,
+    run_task,
+    tagging_config,
+    write_rows,
+)
 
 SECONDS = 240  # a machine may be busy
 pytestmark = pytest.mark.timeout(600)
@@ -83,28 +95,105 @@ def test_a_killed_run_goes_on_to_the_same_end(tmp_path: Path, encoder: Path) -> 
             store.view(name)
 
 
-def test_two_processes_train_as_one(tmp_path: Path, steady: Path) -> None:
-    """A loss over tokens, of which every batch has another number: two batches of 4 are one of 8."""
-    config = tagging_config(tmp_path, steady, batch_size=4)
-    folder = RunFolder(tmp_path / "two")
-    folder.path.mkdir()
-    write_config(config, folder.config)
+def start_two(
+    config: RunConfig, folder: Path, *, program: tuple[str, ...] = ("-m", "core.training")
+) -> subprocess.CompletedProcess[str]:
+    """Train in two processes of this machine, as torchrun starts them."""
+    folder.mkdir()
+    write_config(config, RunFolder(folder).config)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*command, "-m", "core.training", str(folder.path)],
+    return subprocess.run(
+        [*command, *program, str(folder)],
         cwd=ROOT, check=False, capture_output=True, text=True, timeout=SECONDS,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
+
+
+def tagging(folder: Path, model: Path, batch_size: int) -> RunConfig:
+    """A loss over tokens, of which every batch has another number; 22 examples leave 6 for the last step."""
+    return tagging_config(folder, model, train=22, batch_size=batch_size)
+
+
+def contrast(folder: Path, model: Path, batch_size: int) -> RunConfig:
+    """A loss over all examples of a step; 17 leave one for the last, so that one process has none."""
+    rows = reviews(17)
+    triples = [
+        {"anchor": row["text"], "positive": row["text"][-8:], "negative": other["text"]}
+        for row, other in zip(rows, (*rows[1:], rows[0]), strict=True)
+    ]
+    pairs = [{"sentence1": row["text"], "sentence2": row["text"][:6], "score": n % 6} for n, row in enumerate(rows)]
+    data = DataSource(
+        train=write_rows(folder / "train.jsonl", triples), validation=write_rows(folder / "validation.jsonl", pairs)
+    )
+    settings = replace(FAST, batch_size=batch_size)
+    return RunConfig(task="simcse-supervised", data=data, model=str(model), hyperparameters=settings)
+
+
+@pytest.mark.parametrize("make", [tagging, contrast])
+def test_two_processes_train_as_one(tmp_path: Path, steady: Path, make: Callable[..., RunConfig]) -> None:
+    """Two batches of 4 are one of 8, also in an epoch's last step, for which there are too few examples."""
+    done = start_two(make(tmp_path, steady, 4), tmp_path / "two")
     assert done.returncode == 0, done.stderr[-3000:]
-    both, events = run_task(tagging_config(tmp_path, steady, batch_size=8), tmp_path / "one"), events_of(folder.path)
+    both, events = run_task(make(tmp_path, steady, 8), tmp_path / "one"), events_of(tmp_path / "two")
     alone = events_of(tmp_path / "one")
     assert isinstance(events[0], Started) and events[0].processes == 2
     assert [type(event) for event in events] == [type(event) for event in alone]  # one process tells
     losses = [[event.loss for event in told if isinstance(event, Step)] for told in (events, alone)]
+    assert len(losses[0]) == 6
     assert losses[0] == pytest.approx(losses[1], abs=1e-3)
     metrics = [[dict(event.metrics) for event in told if isinstance(event, Evaluated)] for told in (events, alone)]
-    assert metrics[0][-1] == pytest.approx(metrics[1][-1], abs=1e-3)
-    assert distance(folder.model, tmp_path / "one/model") < 1e-3
-    assert both["examples"] == {"train": 24, "validation": 8, "test": 0}
+    assert metrics[0][-1] == pytest.approx(metrics[1][-1], abs=1e-3, nan_ok=True)
+    assert distance(tmp_path / "two/model", tmp_path / "one/model") < 1e-3
+    assert both["examples"]["train"] == events[0].examples
+
+
+DYING = """
+import os, signal, sys
+
+from core.libraries import import_transformers
+
+import_transformers()
+from core.training.__main__ import main
+from core.training.trainer import TaskTrainer
+
+original = TaskTrainer.training_step
+
+
+def step(self, *arguments):
+    if self.state.global_step == 3 and os.environ["RANK"] == "1":
+        {death}
+    return original(self, *arguments)
+
+
+TaskTrainer.training_step = step
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("death", "cause", "cure", "process"),
+    [
+        ("raise MemoryError", "training.cause.memory", "training.cure.batch", 1),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "training.cause.killed", "training.cure.resume", 0),
+    ],
+)
+def test_the_second_process_tells_what_it_dies_of(
+    tmp_path: Path, steady: Path, death: str, cause: str, cure: str, process: int
+) -> None:
+    """Its own words are the last of the run, not the broken connection of the first; killed, it leaves it to that."""
+    (tmp_path / "dying.py").write_text(DYING.format(death=death), encoding="utf-8")
+    config = review_config(tmp_path, steady, batch_size=4)
+    done = start_two(config, tmp_path / "run", program=(str(tmp_path / "dying.py"),))
+    assert done.returncode == 1
+    events = events_of(tmp_path / "run")
+    lines = (tmp_path / "run/events.jsonl").read_bytes().splitlines()
+    assert len(lines) == len(events) and all(map(json.loads, lines))
+    assert isinstance(events[0], Started) and events[0].processes == 2
+    assert [event.step for event in events if isinstance(event, Step)] == [1, 2, 3]
+    (told,) = (event for event in events if isinstance(event, LAST))
+    assert told == events[-1] and isinstance(told, Failed), done.stderr[-3000:]
+    assert (told.cause, told.cure, told.process) == (cause, cure, process)
+    assert read_state(RunFolder(tmp_path / "run")) is RunState.FAILED
 
 
 def test_the_estimate_comes_from_steps_of_this_machine(tmp_path: Path, encoder: Path) -> None:
