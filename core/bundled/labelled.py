@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from core.bundled.splits import split_jnli
+from core.data.examples import TaggedText
 from core.data.splits import normalize_content
 from core.settings import ROOT
 
@@ -23,6 +24,7 @@ Row = dict[str, Any]
 
 SAMPLES = ROOT / "assets/samples"
 JUDGES = 1_000
+TAUGHT_CHARACTERS = (20, 110)
 SENTENCE = re.compile(r"[^。\n]*(?:[。\n]+|$)")
 
 
@@ -71,6 +73,11 @@ RUNNING_TEXT = LabelledSet(
     "pretrain", "sentences of the running text that the encoder's card lists", "see there", "CC BY-SA 4.0"
 )
 
+TAUGHT = LabelledSet(
+    "pretrain", "sentences of the running text with the names that `tagging-crf` finds in them", "see there",
+    "CC BY-SA 4.0",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Gathered:
@@ -116,8 +123,13 @@ def gather_similarity(data: Path) -> Gathered:
     )
 
 
-def gather_inference(data: Path, *, templates: int, seed: int) -> Gathered:
-    """The part of JNLI that trains, three times over, JSICK, and some of the pairs made from templates."""
+def gather_inference(data: Path, *, templates: int, made: int, seed: int) -> Gathered:
+    """The part of JNLI that trains, three times over, JSICK, some pairs made from templates and some from running text.
+
+    Captions alone teach captions: the last are there for every other kind of sentence.
+    """
+    from core.bundled.made_pairs import gather_made_pairs  # which builds on this module
+
     train, kept = split_jnli(list(read_rows(data, JNLI, "valid")))
     jnli, jsick = [_labelled(row) for row in train], [_labelled(row) for row in read_rows(data, JSICK, "train")]
     jamp = draw([_labelled(row) for row in read_rows(data, JAMP, "train")], templates, seed=seed)
@@ -127,8 +139,9 @@ def gather_inference(data: Path, *, templates: int, seed: int) -> Gathered:
         templates // 4,
         seed=seed,
     )
-    counts = ((JNLI, len(jnli)), (JSICK, len(jsick)), (JAMP, len(jamp)), (JANLI, len(janli)))
-    return Gathered([*jnli * 3, *jsick, *jamp, *janli], [_labelled(row) for row in kept], counts)
+    running = gather_made_pairs(data, pairs=made, seed=seed)
+    counts = ((JNLI, len(jnli)), (JSICK, len(jsick)), (JAMP, len(jamp)), (JANLI, len(janli)), *running.counts)
+    return Gathered([*jnli * 3, *jsick, *jamp, *janli, *running.train], [_labelled(row) for row in kept], counts)
 
 
 def gather_choice(data: Path) -> Gathered:
@@ -141,6 +154,31 @@ def gather_names(data: Path) -> Gathered:
     """Stockmark's names."""
     train = [_tagged(row) for row in read_rows(data, STOCKMARK, "train")]
     return Gathered(train, [_tagged(row) for row in read_rows(data, STOCKMARK, "dev")], ((STOCKMARK, len(train)),))
+
+
+def gather_taught_names(data: Path, *, teacher: str, sentences: int, seed: int) -> Gathered:
+    """Stockmark's names, and sentences with the names that a bundled tagger finds (Hinton et al. 2015, distillation).
+
+    Token by token a small model contradicts itself inside a name; a CRF's names are whole, and there is no end of them.
+    """
+    from core.tasks.loaded import load_task_model, predict
+
+    found = {
+        f"{sentence}。"
+        for name in ("kyoto_wiki", "jaquad_train_contexts", "jawiki_country", "wikinews_train")
+        for row in read_lines(data / "pretrain" / f"{name}.jsonl.gz")
+        for line in row["text"].split("\n")
+        for sentence in line.split("。")[:-1]
+        if TAUGHT_CHARACTERS[0] <= len(sentence) <= TAUGHT_CHARACTERS[1]
+    }
+    texts = [TaggedText(text, ()) for text in draw(sorted(found), sentences, seed=seed)]
+    taught = [
+        {"text": text.text, "entities": [{"span": span, "type": name} for *span, name in prediction.predicted]}
+        for text, prediction in zip(texts, predict(load_task_model(teacher), texts), strict=True)
+        if prediction.predicted
+    ]
+    gold = gather_names(data)
+    return Gathered([*gold.train, *taught], gold.validation, (*gold.counts, (TAUGHT, len(taught))))
 
 
 def gather_other_names(data: Path) -> Gathered:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
 
 from core.bundled import labelled
 from core.bundled.heads import HEADS
+from core.bundled.made_pairs import SOURCES
 from core.tasks.registry import TASKS, find_task
 from tests.bundled.family import write_rows
 
@@ -47,7 +49,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_rows(folder / "wikipedia_annotated_corpus/train.jsonl.gz", names)
     write_rows(folder / "wikipedia_annotated_corpus/dev.jsonl", names)
     text = "今日は公園へ行きました。短い。とても良い天気でしたね。"
-    for name in ("kyoto_wiki", "jaquad_train_contexts", "real_persona_chat", "tanaka"):
+    for name in SOURCES:
         write_rows(folder / f"pretrain/{name}.jsonl.gz", [{"text": f"A:{text}"}])
     return folder
 
@@ -70,7 +72,7 @@ def test_relatedness_is_stretched_to_the_scale_of_likeness(data: Path) -> None:
 
 
 def test_no_kept_pair_is_trained_on(data: Path) -> None:
-    gathered = labelled.gather_inference(data, templates=4, seed=1)
+    gathered = labelled.gather_inference(data, templates=4, made=3, seed=1)
     kept = {frozenset((row["sentence1"], row["sentence2"])) for row in gathered.validation}
     jnli = gathered.counts[0][1]
     trained = {frozenset((row["sentence1"], row["sentence2"])) for row in gathered.train[: 3 * jnli]}
@@ -87,7 +89,30 @@ def test_names_that_nobody_could_decide_are_left_out(data: Path) -> None:
 
 def test_sentences_lose_speakers_and_short_ones_are_dropped(data: Path) -> None:
     gathered = labelled.gather_sentences(data, sentences=40, seed=1)
-    assert {row["text"] for row in gathered.train} == {"今日は公園へ行きました", "とても良い天気でしたね"}
+    captions = {text for n, pair in enumerate(PAIRS) for text in (f"{n}で{pair[0]}", f"{n}で{pair[1]}")}
+    assert {row["text"] for row in gathered.train} == {"今日は公園へ行きました", "とても良い天気でしたね"} | captions
+
+
+def test_sentence_encoders_are_chosen_by_pairs_that_are_not_reported(data: Path) -> None:
+    for gathered in (labelled.gather_sentences(data, sentences=4, seed=1), labelled.gather_triples(data)):
+        assert {row["score"] for row in gathered.validation} == {2.5}  # JSTS's training part; the other has 1.5
+
+
+def test_cropped_passages_hold_their_answers() -> None:
+    sentences = [f"{n}番目の文にはいろいろなことが書いてあります。" + "\n" * (n % 3 == 0) for n in range(12)]
+    context = "".join(sentences)
+    rng = random.Random(1)
+    lengths = set()
+    for _ in range(100):
+        place = rng.randrange(len(context) - 30)
+        row = {"context": context, "answers": [{"text": context[place : place + 5], "answer_start": place}]}
+        cropped = labelled.crop_context(row, characters=90, rng=rng)
+        (answer,) = cropped["answers"]
+        assert cropped["context"][answer["answer_start"] :].startswith(answer["text"])
+        assert cropped["context"] in context
+        lengths.add(len(cropped["context"]))
+    assert max(lengths) <= 90
+    assert len(lengths) > 3
 
 
 def test_triples_have_what_follows_and_what_does_not(data: Path) -> None:
