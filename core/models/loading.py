@@ -11,7 +11,8 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from core.errors import ModelUnavailable, ServiceError
 from core.libraries import import_transformers
-from core.presets import MODELS, locate, models_folder
+from core.presets import MODELS, Preset, locate, models_folder
 from core.text.tokenizers import SubwordTokenizer, load_tokenizer
 
 if TYPE_CHECKING:
@@ -116,7 +117,30 @@ class ModelCache(Generic[Kept]):
         return sum(model.megabytes * 1e6 for model in self._models.values())
 
 
-_MODELS: ModelCache[LoadedModel] = ModelCache(MEMORY_BYTES)  # made with the module: no two threads can make two
+# Every model of the process, with a head of its own or bare: one budget for all. Made with the module, so that no two
+# threads can make two.
+SHARED: ModelCache[Any] = ModelCache(MEMORY_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A folder whose files have passed every check that reads no weight."""
+
+    path: Path
+    weights: tuple[Path, ...]
+
+    @property
+    def written(self) -> int:
+        """When its configuration or its weights were last written, in nanoseconds: what a cache tells versions by."""
+        return max(path.stat().st_mtime_ns for path in (self.path / "config.json", *self.weights))
+
+    def check_size(self, source: str) -> None:
+        """Check that its weights fit into the budget as float32, by the headers of the files alone.
+
+        Raises:
+            ModelUnavailable: ``error.model.too_large`` (source, megabytes, limit).
+        """
+        _check_size(_bytes_in_memory(self.weights), source)
 
 
 def load_model(
@@ -132,12 +156,16 @@ def load_model(
         ServiceError: the Hub refused for a reason of its own.
         InvalidInput: `source` has not the form of a name.
     """
-    folder, stamp = _find_folder(source, allow_download=allow_download, allow_pickle=allow_pickle)
-    return _MODELS.get((folder, stamp, head), lambda: _load(source, folder, head, allow_pickle=allow_pickle))
+    found = find_folder(source, MODELS, allow_download=allow_download, allow_pickle=allow_pickle, encoders_only=True)
+    found.check_size(source)
+    model: LoadedModel = SHARED.get(
+        (found.path, found.written, head), lambda: _load(source, found.path, head, allow_pickle=allow_pickle)
+    )
+    return model
 
 
 @cache
-def _prepare_torch() -> None:
+def prepare_torch() -> None:
     """Set what is global to the process, once, before the first model.
 
     One thread: on a small model a second one gains nothing on a quiet machine, and waits twenty times as long for a
@@ -152,35 +180,63 @@ def _prepare_torch() -> None:
     transformers_logging.disable_progress_bar()
 
 
-def _find_folder(source: str, *, allow_download: bool, allow_pickle: bool) -> tuple[Path, int]:
-    """The folder of a model that has passed every check of its files, and when its weights were written."""
+def find_folder(
+    source: str,
+    presets: tuple[Preset, ...],
+    *,
+    allow_download: bool = False,
+    allow_pickle: bool = False,
+    encoders_only: bool = False,
+    limited: bool = True,
+) -> ModelFolder:
+    """The folder behind a preset's id, the name of a bundled model, a path or an id of the Hub, with its files checked.
+
+    Safetensors are asked for, unless `allow_pickle` or the catalogue says that there is a pickle only; code of a
+    repository's own is refused. What is downloaded is checked before its weights travel; `limited`: also that it fits
+    into the budget of shared models.
+
+    Raises:
+        ModelUnavailable: not there, no model, not loadable safely, or of a kind that is not supported.
+        ServiceError: the Hub refused for a reason of its own.
+        InvalidInput: `source` has not the form of a name.
+    """
+    preset = find_preset(source, presets)
+    pickle = allow_pickle or (preset is not None and preset.pickled)
     named_as_path = Path(source).is_absolute() or source.startswith((".", "~"))
-    place = source if named_as_path else locate(source, MODELS)
+    place = source if named_as_path else locate(source, presets)
+    if not named_as_path and not Path(place).is_absolute() and Path(source).name == source:
+        family = models_folder() / source  # trained here, though no row of this catalogue
+        place = str(family) if (family / "config.json").is_file() else place
     if named_as_path or Path(place).is_absolute():
         folder = Path(place).expanduser().resolve()
+        if not named_as_path and not (folder / "config.json").is_file():
+            raise ModelUnavailable("error.model.not_shipped", source=source)
     else:
-        folder = _find_snapshot(place, allow_download=allow_download, allow_pickle=allow_pickle)
-    _check_config(_read_json(folder / "config.json"), folder, source)
-    weights = _weight_files(folder, source, allow_pickle=allow_pickle)
-    _check_size(_bytes_in_memory(weights), source)
-    return folder, max(path.stat().st_mtime_ns for path in weights)
+        revision = preset.revision if preset else "main"
+        folder = _find_snapshot(
+            place,
+            revision,
+            allow_download=allow_download,
+            allow_pickle=pickle,
+            encoders_only=encoders_only,
+            limited=limited,
+        )
+    _check_config(read_json(folder / "config.json"), folder, source, encoders_only=encoders_only)
+    return ModelFolder(folder, _weight_files(folder, source, allow_pickle=pickle))
 
 
-def _find_snapshot(repository: str, *, allow_download: bool, allow_pickle: bool) -> Path:
+def find_preset(name: str, presets: tuple[Preset, ...]) -> Preset | None:
+    """The row of a catalogue with this id or this id of the Hub."""
+    return next((preset for preset in presets if name in (preset.id, preset.source)), None)
+
+
+def _find_snapshot(
+    repository: str, revision: str, *, allow_download: bool, allow_pickle: bool, encoders_only: bool, limited: bool
+) -> Path:
     """The folder of a Hub repository in the local cache, downloaded first when that is allowed and needed."""
-    import httpx2
     from huggingface_hub import is_offline_mode, snapshot_download
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
-    revision = next((preset.revision for preset in MODELS if preset.source == repository), "main")
     patterns = ["*.json", "*.txt", "*.model", "*.safetensors", *(PICKLES if allow_pickle else ())]
 
     def snapshot(*, local: bool) -> Path:
@@ -195,7 +251,7 @@ def _find_snapshot(repository: str, *, allow_download: bool, allow_pickle: bool)
             )
         )
 
-    try:
+    with telling_by_key(repository):
         try:
             folder = snapshot(local=True)
             if _is_complete(folder, allow_pickle=allow_pickle):
@@ -206,8 +262,31 @@ def _find_snapshot(repository: str, *, allow_download: bool, allow_pickle: bool)
             raise ModelUnavailable("error.model.offline", source=repository)
         if not allow_download:
             raise ModelUnavailable("error.model.not_downloaded", source=repository)
-        _check_repository(repository, revision, allow_pickle=allow_pickle)
+        check_repository(repository, revision, allow_pickle=allow_pickle, encoders_only=encoders_only, limited=limited)
         return snapshot(local=False)
+
+
+@contextmanager
+def telling_by_key(repository: str) -> Iterator[None]:
+    """Inside, what the Hub's client raises becomes an error with a key.
+
+    Raises:
+        ModelUnavailable: the Hub has no such repository, wants an account, or cannot be reached.
+        ServiceError: the Hub refused for a reason of its own.
+    """
+    import httpx2
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        yield
     except GatedRepoError:
         raise ModelUnavailable("error.model.gated", source=repository) from None
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError):
@@ -222,8 +301,14 @@ def _find_snapshot(repository: str, *, allow_download: bool, allow_pickle: bool)
         raise ModelUnavailable("error.model.offline", source=repository) from None
 
 
-def _check_repository(repository: str, revision: str, *, allow_pickle: bool) -> None:
-    """Refuse a repository by its config and its list of files, before its weights travel."""
+def check_repository(
+    repository: str, revision: str, *, allow_pickle: bool, encoders_only: bool = True, limited: bool = True
+) -> None:
+    """Refuse a repository by its config and its list of files, before its weights travel.
+
+    Raises:
+        ModelUnavailable: no model, not loadable safely, of a kind that is not supported, or too large.
+    """
     from huggingface_hub import HfApi, hf_hub_download
 
     information = HfApi().model_info(repository, revision=revision, files_metadata=True)
@@ -231,17 +316,19 @@ def _check_repository(repository: str, revision: str, *, allow_pickle: bool) -> 
     if "config.json" not in sizes:
         raise ModelUnavailable("error.model.not_a_model", source=repository)
     config = Path(hf_hub_download(repository, "config.json", revision=revision))
-    _check_config(_read_json(config), config.parent, repository)
+    _check_config(read_json(config), config.parent, repository, encoders_only=encoders_only)
     if not {WEIGHTS, WEIGHTS_INDEX} & sizes.keys():
         pickles = sizes.keys() & set(PICKLES)
         if not pickles or not allow_pickle:
             raise ModelUnavailable("error.model.pickle" if pickles else "error.model.no_weights", source=repository)
+    if not limited:
+        return
     counted = information.safetensors
     stored = sum(size for name, size in sizes.items() if name.endswith(".safetensors") and "/" not in name)
     _check_size(4 * counted.total if counted else stored, repository)
 
 
-def _read_json(path: Path) -> Mapping[str, Any]:
+def read_json(path: Path) -> Mapping[str, Any]:
     """The object in a JSON file, empty when there is none."""
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
@@ -250,18 +337,18 @@ def _read_json(path: Path) -> Mapping[str, Any]:
     return read if isinstance(read, dict) else {}
 
 
-def _check_config(config: Mapping[str, Any], folder: Path, source: str) -> None:
+def _check_config(config: Mapping[str, Any], folder: Path, source: str, *, encoders_only: bool = True) -> None:
     import_transformers()
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
     # An adapter's folder points at another model, which would be loaded past these checks.
     if "model_type" not in config or (folder / "adapter_config.json").exists():
         raise ModelUnavailable("error.model.not_a_model", source=source)
-    if "auto_map" in config or "auto_map" in _read_json(folder / "tokenizer_config.json"):
+    if "auto_map" in config or "auto_map" in read_json(folder / "tokenizer_config.json"):
         raise ModelUnavailable("error.model.remote_code", source=source)
     if not str(config.get("transformers_weights") or WEIGHTS).endswith((".safetensors", ".safetensors.index.json")):
         raise ModelUnavailable("error.model.pickle", source=source)
-    if config["model_type"] not in CONFIG_MAPPING_NAMES or config.get("is_encoder_decoder"):
+    if config["model_type"] not in CONFIG_MAPPING_NAMES or (encoders_only and config.get("is_encoder_decoder")):
         raise ModelUnavailable("error.model.unsupported", source=source, type=str(config["model_type"]))
 
 
@@ -299,7 +386,7 @@ def list_shards(folder: Path) -> tuple[Path, ...]:
     """
     bundled = models_folder().resolve()
     shards = set()
-    for name in map(str, _read_json(folder / WEIGHTS_INDEX).get("weight_map", {}).values()):
+    for name in map(str, read_json(folder / WEIGHTS_INDEX).get("weight_map", {}).values()):
         own = Path(name).name == name
         beside = folder.resolve().parent == bundled == (folder / name).resolve().parent.parent
         if not (own or beside) or not name.endswith(".safetensors"):
@@ -335,22 +422,37 @@ def _check_size(needed: int, source: str) -> None:
         )
 
 
+@contextmanager
+def telling_unreadable(source: str) -> Iterator[None]:
+    """Inside, whatever transformers raises on files that it cannot load becomes ``error.model.unreadable``.
+
+    Raises:
+        ModelUnavailable: the files are torn, do not fit their configuration, or hold more than tensors.
+    """
+    from safetensors import SafetensorError
+
+    unreadable = (SafetensorError, UnpicklingError)  # a torn file; a pickle that holds more than tensors
+    try:
+        yield
+    except (OSError, LookupError, ValueError, TypeError, RuntimeError, ImportError, *unreadable) as error:
+        logger.warning("cannot load %s", source, exc_info=error)
+        raise ModelUnavailable("error.model.unreadable", source=source) from error
+
+
 def _load(source: str, folder: Path, head: Head, *, allow_pickle: bool) -> LoadedModel:
     started = time.perf_counter()
-    _prepare_torch()
+    prepare_torch()
     import torch
-    from safetensors import SafetensorError
 
     import_transformers()
     from transformers import AutoModel, AutoModelForMaskedLM
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-    kind = _read_json(folder / "config.json")["model_type"]
+    kind = read_json(folder / "config.json")["model_type"]
     if head == "masked-lm" and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
         raise ModelUnavailable("error.model.no_head", source=source)
     tokenizer = load_tokenizer(str(folder), allow_download=False)
-    unreadable = (SafetensorError, UnpicklingError)  # a torn file; a pickle that holds more than tensors
-    try:
+    with telling_unreadable(source):
         model, report = (AutoModelForMaskedLM if head == "masked-lm" else AutoModel).from_pretrained(
             folder,
             local_files_only=True,
@@ -361,9 +463,6 @@ def _load(source: str, folder: Path, head: Head, *, allow_pickle: bool) -> Loade
             attn_implementation="eager",  # the only one that hands out its attention (transformers 5)
             output_loading_info=True,
         )
-    except (OSError, LookupError, ValueError, TypeError, RuntimeError, ImportError, *unreadable) as error:
-        logger.warning("cannot load %s", source, exc_info=error)
-        raise ModelUnavailable("error.model.unreadable", source=source) from error
     # Whatever the file did not hold is random now. Only a pooler may be: nothing here uses it.
     random = [name for name in report["missing_keys"] if "pooler" not in name]
     if random:

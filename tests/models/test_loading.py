@@ -9,13 +9,15 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from core.errors import ModelUnavailable
 from core.models import loading
-from core.models.loading import LoadedModel, ModelCache, load_model
+from core.models.loading import LoadedModel, ModelCache, find_folder, load_model
+from core.text.tokenizers import load_tokenizer
 
 ROOT = Path(__file__).parent.parent.parent
 Edit = Callable[[Path], object]
@@ -242,7 +244,7 @@ def test_visitors_who_load_a_first_model_at_once_all_get_a_whole_one(folder: Pat
 
 
 def test_two_caches_never_load_at_once(tiny: LoadedModel) -> None:
-    """The models of tasks have a cache of their own; what transformers patches is the same for both."""
+    """Whatever cache asks: what transformers patches while it loads is the same for all."""
     inside: list[int] = []
     most: list[int] = []
 
@@ -259,3 +261,69 @@ def test_two_caches_never_load_at_once(tiny: LoadedModel) -> None:
     for thread in threads:
         thread.join()
     assert most == [1, 1, 1, 1]
+
+
+def test_models_of_tasks_and_bare_ones_share_one_budget(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.tasks import loaded
+    from core.tasks.registry import find_task
+    from core.tasks.task import Setup
+
+    setup, place = Setup(labels=("a", "b")), tmp_path / "judge"
+    task = find_task("classification")
+    task.load(str(folder), setup).save_pretrained(place)
+    load_tokenizer(str(folder)).model.save_pretrained(place)
+    loaded.write_setup(place, "classification", setup)
+    cache: ModelCache[Any] = ModelCache(loading.MEMORY_BYTES)
+    for module in (loading, loaded):
+        monkeypatch.setattr(module, "SHARED", cache)
+    bare, judge = load_model(str(folder)), loaded.load_task_model(str(place))
+    assert len(cache) == 2 and loaded.SHARED is loading.SHARED
+    assert loaded.load_task_model(str(place)) is judge and load_model(str(folder)) is bare
+    cache.budget_bytes = int(judge.megabytes * 1e6)  # there is room for one
+    other = Path(shutil.copytree(place, tmp_path / "other"))
+    loaded.load_task_model(str(other))
+    assert len(cache) == 1
+    assert load_model(str(folder)) is not bare
+
+
+@pytest.mark.parametrize(
+    ("edit", "key"),
+    [
+        (lambda place: (place / "config.json").unlink(), "error.model.not_a_model"),
+        (lambda place: (place / "adapter_config.json").write_text("{}"), "error.model.not_a_model"),
+        (lambda place: (place / "model.safetensors").unlink(), "error.model.no_weights"),
+        (lambda place: (place / "model.safetensors").write_bytes(b"torn"), "error.model.unreadable"),
+        (_to_pickle, "error.model.pickle"),
+        (_edit_config(auto_map={"AutoModel": "code.Model"}), "error.model.remote_code"),
+        (_edit_config(model_type="no-such-kind"), "error.model.unsupported"),
+        (lambda place: (place / "task.json").unlink(), "error.model.no_task"),
+    ],
+)
+def test_a_model_of_a_task_is_turned_away_for_the_same(folder: Path, tmp_path: Path, edit: Edit, key: str) -> None:
+    from core.tasks.loaded import load_task_model, write_setup
+    from core.tasks.task import Setup
+
+    place = Path(shutil.copytree(folder, tmp_path / "model"))
+    write_setup(place, "classification", Setup(labels=("a", "b")))
+    edit(place)
+    with pytest.raises(ModelUnavailable) as refusal:
+        load_task_model(str(place))
+    assert refusal.value.key == key
+
+
+@pytest.mark.parametrize("name", ["nothing/../../elsewhere", "sub/../elsewhere"])
+def test_a_name_is_no_way_out_of_the_folder_of_models(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """What is not named as a path is a bundled model's own name or an id of the Hub."""
+    from huggingface_hub import constants
+
+    shutil.copytree(folder, tmp_path / "models/elsewhere")
+    (tmp_path / "models/sub").mkdir()
+    monkeypatch.setenv("LAB_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    assert find_folder("elsewhere", ()).path == (tmp_path / "models/elsewhere").resolve()
+    with pytest.raises(ModelUnavailable):
+        find_folder(name, ())
