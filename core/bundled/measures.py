@@ -313,22 +313,29 @@ def _judge_entities(*metrics: str) -> Callable[[Shipped, Path], Measured]:
 
 
 def _compare_headlines(data: Path) -> Scores:
-    from core.generation.rouge import mean_rouge, score_rouge
-    from core.generation.units import cut_text
+    from core.tasks.registry import find_task
 
     articles = read_articles(data)
     if not articles:
         return {}
-    means = mean_rouge([score_rouge(cut_text(lead(one.body)), cut_text(one.headline)) for one in articles])
+    leads = [
+        Prediction(place, one.headline, lead(one.body), math.nan, details={"loss": 0.0, "tokens": 0, "correct": 0})
+        for place, one in enumerate(articles)
+    ]
+    scores = find_task("headline").score(leads)
     return {
         "headline": {"examples": len(articles)},
-        "lead": {"examples": len(articles), **{name: means[name] for name in ("rouge1", "rouge2", "rouge_l")}},
+        "lead": {"examples": len(articles), **_pick_written(scores)},
     }
 
 
 def _judge_headlines(shipped: Shipped, data: Path) -> Measured:
     scores = shipped.score(read_articles(data))
-    return Measured({"headline": {name: scores[name] for name in ("rouge1", "rouge2", "rouge_l", "bleu")}})
+    return Measured({"headline": _pick_written(scores)})
+
+
+def _pick_written(scores: Numbers) -> Numbers:
+    return {name: scores[name] for name in ("rouge1", "rouge2", "rouge_l", "bleu", "bertscore") if name in scores}
 
 
 def _compare_reading(data: Path) -> Scores:

@@ -68,6 +68,7 @@ LINES = (
     Line("ner", "crf_f1", "Stockmark NER", ("dictionary",), 0.90, _BOOK_NER),
     Line("headline", "rouge1", "Wikinews", ("lead.rouge1",), 0.352, "7.4.2, livedoor"),
     Line("headline", "rouge_l", "Wikinews", ("lead.rouge_l",), 0.306, "7.4.2, livedoor"),
+    Line("headline", "bertscore", "Wikinews, by our encoder", ("lead.bertscore",)),
     Line("simcse_unsup", "spearman", "JSTS", ("mean_pooling.spearman", "jsts.bigram_overlap"), 0.8034, "8.3.1"),
     Line("simcse_sup", "spearman", "JSTS", ("mean_pooling.spearman", "jsts.bigram_overlap"), 0.8158, "8.3.2"),
     Line("retrieval", "bpr_recall@1", "JaQuAD", ("bm25_recall@1",)),

@@ -35,6 +35,7 @@ PROMISED = tuple(
     """
 sentiment.accuracy jnli.accuracy jsts.spearman jsts.pearson jcommonsenseqa.accuracy ner.argmax_f1 ner.viterbi_f1
 ner.crf_f1 simcse_unsup.spearman simcse_sup.spearman mean_pooling.spearman headline.rouge1 headline.rouge_l lead.rouge1
+headline.bleu headline.bertscore lead.bertscore
 retrieval.bm25_recall@1 retrieval.bpr_recall@1 retrieval.hybrid_recall@1 retrieval.bm25_recall@10
 retrieval.bpr_recall@10 retrieval.hybrid_recall@10 reader.exact_match reader.f1 encoder.mlm_loss encoder.mlm_accuracy
 decoder.perplexity seq2seq.loss

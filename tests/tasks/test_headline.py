@@ -12,6 +12,7 @@ import sacrebleu
 import torch
 from rouge_score.rouge_scorer import RougeScorer
 from transformers import (
+    AutoModel,
     AutoTokenizer,
     BartConfig,
     BartForConditionalGeneration,
@@ -26,14 +27,18 @@ from transformers import (
 
 from core.data.examples import Article
 from core.errors import InvalidInput, ModelUnavailable
+from core.generation.bertscore import score_bert
+from core.models import loading
 from core.tasks.headline import TASK
 from core.tasks.registry import find_task
 from core.tasks.task import Prediction, Setup
 from core.tasks.tokenizing import encode_ended
 from core.text.segmentation import segment
+from core.training.trainer import read_predictions, write_predictions
 from tests.text.tiny import folder
 
-UNIGRAM = Path(__file__).parents[2] / "assets" / "tokenizers" / "unigram"
+ASSETS = Path(__file__).parents[2] / "assets"
+UNIGRAM, ENCODER = ASSETS / "tokenizers" / "unigram", ASSETS / "models" / "encoder"
 ARTICLES = [
     Article(
         "駅前に新しい喫茶店が開店した。朝から多くの人が並んだ。店主は「長く続けたい」と話す。", "駅前に喫茶店が開店"
@@ -167,6 +172,48 @@ def test_scores_are_those_of_the_reference_libraries() -> None:
     bleu = sacrebleu.corpus_bleu([predicted for predicted, _ in cut], [[gold for _, gold in cut]])
     assert scores["bleu"] == bleu.score
     assert scores["token_loss"] == 1.5
+
+
+def test_meanings_are_compared_by_the_bundled_encoder(tmp_path: Path) -> None:
+    """The metric is what the saved texts give again, by the encoder as plain transformers load it."""
+    texts = [("駅前に喫茶店開く", ARTICLES[0].headline), ("猫が誕生", ARTICLES[1].headline), ("", ARTICLES[2].headline)]
+    details = {"loss": 6.0, "tokens": 4, "correct": 1}
+    predictions = [Prediction(n, gold, told, 1.5, details=details) for n, (told, gold) in enumerate(texts)]
+    without_gold = Prediction(3, "", "何か", math.nan, details={"loss": 0.0, "tokens": 0, "correct": 0})
+    found = TASK.score([*predictions, without_gold])["bertscore"]
+    write_predictions(predictions, tmp_path / "predictions.jsonl")
+    stored = read_predictions(tmp_path / "predictions.jsonl")
+    assert TASK.score(stored)["bertscore"] == found
+    encoder = AutoModel.from_pretrained(ENCODER, dtype=torch.float32, add_pooling_layer=False)
+    told, gold = [p.predicted for p in stored], [p.gold for p in stored]
+    again = score_bert(told, gold, encoder, AutoTokenizer.from_pretrained(ENCODER), layer=3)
+    assert found == pytest.approx(sum(score.f for score in again) / 3, abs=1e-5)
+    assert 0.2 < found < 2 / 3  # the third, without a word, counts 0
+    assert TASK.score([Prediction(0, "猫が生まれた", "猫が生まれた", 1.5, details=details)])["bertscore"] > 0.999
+
+
+def test_the_scorer_changes_nothing_in_the_process_and_may_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    details = {"loss": 6.0, "tokens": 4, "correct": 1}
+    prediction = Prediction(0, "猫が誕生", "猫が生まれた", 1.5, details=details)
+    threads, state = torch.get_num_threads(), torch.random.get_rng_state()
+    loading.prepare_torch.cache_clear()
+    monkeypatch.setattr(loading, "SHARED", loading.ModelCache(loading.MEMORY_BYTES))
+    try:
+        torch.set_num_threads(3)
+        assert "bertscore" in TASK.score([prediction])
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    monkeypatch.setattr(loading, "load_model", missing)
+    scores = TASK.score([prediction])
+    assert "bertscore" not in scores and "rouge1" in scores
+
+
+def missing(source: str) -> Any:
+    raise ModelUnavailable("error.model.not_shipped", source=source)
 
 
 def test_any_sequence_to_sequence_model_will_do(tmp_path: Path, tokenizer: Any) -> None:
