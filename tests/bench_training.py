@@ -73,13 +73,14 @@ class TimedLog(EventLog):
         self.times: list[tuple[float, float]] = []
         self.losses: list[float] = []
 
-    def write(self, event: Event) -> None:
+    def write(self, event: Event) -> bool:
         """Write it and remember when."""
-        super().write(event)
+        written = super().write(event)
         if isinstance(event, Started | Step):
             self.times.append((time.perf_counter(), time.process_time()))
         if isinstance(event, Step):
             self.losses.append(event.loss)
+        return written
 
 
 def train_plainly(folder: str) -> None:
