@@ -92,7 +92,7 @@
       if (linked || Object.keys(typed).length) Object.assign(start, typed);
       if (linked && jobOf(params.get("job"))) store.set(`lab:job:${slug}`, params.get("job"));
       trigger("select", { link: true, params: start });
-      setTimeout(() => resumeJob(slug), 0);
+      setTimeout(() => resumeJobs(slug), 0);
       watchVisibility();
     },
     navigator(trigger) {
@@ -161,6 +161,7 @@
     const button = event.target.closest?.("button, [data-pick]");
     if (!button) return;
     const slug = slugOf(button);
+    if (button.dataset.start) say(slug, { start: button.dataset.start, params: JSON.parse(button.dataset.params) });
     if (button.dataset.pick) say(slug, { params: JSON.parse(button.dataset.pick) });
     if (button.dataset.predicted !== undefined) {
       button.closest(".lab-predict").querySelectorAll("button").forEach((b) => b.setAttribute("aria-pressed", b === button));
@@ -450,38 +451,51 @@
   }
 
   // ---- jobs: followed by our own requests, which a broken connection only delays
+  const jobKey = (place) => `lab:job:${place}`, thenKey = (place) => `lab:job-then:${place}`;
   class Job extends HTMLElement {
-    connectedCallback() {
-      if (this.started) return;
-      this.started = true;
+    static observedAttributes = ["data-job"];
+    connectedCallback() { if (!this.job) this.begin(); }
+    attributeChangedCallback() { if (this.job) this.begin(); }   // Gradio makes the card of one job that of the next
+    begin() {
+      this.job = this.dataset.job;
+      setTimeout(() => this.follow(this.dataset.job), 0);   // when all attributes are the new ones
+    }
+    follow(job) {
+      const { slug, place, then } = this.dataset;
       this.words = JSON.parse(this.dataset.words || "null") || JSON.parse(store.get("lab:job-words") || "{}");
       store.set("lab:job-words", JSON.stringify(this.words));
-      store.set(`lab:job:${this.dataset.slug}`, this.dataset.job);
-      if (links.has(this.dataset.slug)) writeAddress(this.dataset.slug, links.get(this.dataset.slug));
+      store.set(jobKey(place), job);
+      if (then) store.set(thenKey(place), then);
+      else if (links.has(slug)) writeAddress(slug, links.get(slug));
+      this.drawn = undefined;
       this.innerHTML = '<div class="lab-job"><progress max="1"></progress><p role="status"></p><button type="button" class="lab-chip"></button></div><div class="lab-job-result"></div>';
       this.button = this.querySelector("button");
       this.button.textContent = this.words.cancel;
-      this.button.addEventListener("click", () => fetch(`lab/jobs/${this.dataset.job}/cancel`, { method: "POST" }).catch(() => {}));
+      this.button.addEventListener("click", () => fetch(`lab/jobs/${job}/cancel`, { method: "POST" }).catch(() => {}));
       this.wait = 400;
-      this.poll();
+      this.poll(job);
     }
-    async poll() {
-      if (!this.isConnected) return;
+    async poll(job) {
+      if (!this.isConnected || job !== this.dataset.job) return;
       const abort = new AbortController(), timer = setTimeout(() => abort.abort(), 5000);
       let status = null;
       try {
-        const reply = await fetch(`lab/jobs/${this.dataset.job}?lang=${language}`, { signal: abort.signal, cache: "no-store" });
+        const reply = await fetch(`lab/jobs/${job}?lang=${language}`, { signal: abort.signal, cache: "no-store" });
         if (reply.status === 404) { this.lost(); return; }
         if (reply.status === 401) { location.reload(); return; }   // the app has restarted: it asks for the password
         status = await reply.json();
         this.wait = 400;
       } catch { this.wait = Math.min(this.wait * 2, 8000); } finally { clearTimeout(timer); }
+      if (job !== this.dataset.job) return;
       if (status) this.show(status); else this.tell(this.words.offline);
-      if (!status || ["waiting", "running"].includes(status.state)) setTimeout(() => this.poll(), this.wait);
+      if (!status || ["waiting", "running"].includes(status.state)) setTimeout(() => this.poll(job), this.wait);
+    }
+    forget() {
+      store.drop(jobKey(this.dataset.place)); store.drop(thenKey(this.dataset.place));
     }
     lost() {
       this.tell(this.words.lost); this.button.hidden = true; this.querySelector("progress").hidden = true;
-      store.drop(`lab:job:${this.dataset.slug}`);
+      this.forget();
     }
     tell(text) { this.querySelector("[role=status]").textContent = text; }
     show(status) {
@@ -491,20 +505,26 @@
       bar.hidden = this.button.hidden = !open;
       const left = status.seconds_left === null ? "" : ` · ${this.words.left.replace("{seconds}", Math.ceil(status.seconds_left))}`;
       const place = status.position ? ` · ${this.words.position.replace("{position}", status.position)}` : "";
-      const steps = status.total && open ? ` ${status.done} / ${status.total}` : "";
+      const steps = open && status.steps ? ` ${status.steps}` : "";
       this.tell(`${status.words}${steps}${place}${left}`);
       if (status.html !== undefined && status.html !== this.drawn) {   // a picture that grows while the job runs
         this.drawn = status.html;
         this.querySelector(".lab-job-result").innerHTML = status.html;
       }
+      if (!open && this.dataset.then) {   // it was done for the sake of a drawing
+        this.forget();
+        if (status.state === "done") { this.replaceChildren(); say(this.dataset.slug, { params: JSON.parse(this.dataset.then) }); }
+      }
     }
   }
-  const resumeJob = (slug) => {
-    const job = jobOf(store.get(`lab:job:${slug}`)), slot = document.querySelector(`[data-job-slot="${slug}"]`);
-    if (!job || !slot || slot.closest(".lab-view, .block")?.querySelector("lab-job")) return;
-    const card = document.createElement("lab-job");
-    Object.assign(card.dataset, { job, slug });
-    slot.append(card);
+  const resumeJobs = (slug) => {
+    for (const slot of document.querySelectorAll(`[data-job-slot="${slug}"], [data-job-slot="${slug}-fetch"]`)) {
+      const place = slot.dataset.jobSlot, job = jobOf(store.get(jobKey(place))), then = store.get(thenKey(place));
+      if (!job || slot.closest(".lab-view, .block")?.querySelector("lab-job")) continue;
+      const card = document.createElement("lab-job");
+      Object.assign(card.dataset, { job, slug, place }, then ? { then } : {});
+      slot.append(card);
+    }
   };
 
   customElements.define("lab-tail", Tail);

@@ -82,10 +82,11 @@ def load_tokenizer(source: str, *, allow_download: bool = False) -> SubwordToken
         allow_download: whether the Hub may be asked; otherwise only what lies in the local cache is used.
 
     Raises:
-        ModelUnavailable: ``error.model.unknown`` (no such folder or repository), ``.offline`` (not cached and not
-            reachable or not allowed), ``.no_tokenizer`` (the folder holds none), ``.remote_code`` (it would run code of
-            its author), ``.gated`` (needs an account), ``.unreadable`` (broken files), ``.unsupported_tokenizer``
-            (a kind that cannot say which characters its tokens cover); each with ``source``.
+        ModelUnavailable: ``error.model.unknown`` (no such folder or repository), ``.not_downloaded`` (not cached, and
+            the Hub may not be asked), ``.offline`` (not cached and not reachable), ``.no_tokenizer`` (the folder holds
+            none), ``.remote_code`` (it would run code of its author), ``.gated`` (needs an account), ``.unreadable``
+            (broken files), ``.unsupported_tokenizer`` (a kind that cannot say which characters its tokens cover); each
+            with ``source``.
     """
     folder = Path(source).expanduser()
     if source.strip() and folder.is_dir():
@@ -122,6 +123,7 @@ def _check_folder(folder: Path, source: str) -> None:
 
 
 def _from_pretrained(location: str, source: str, allow_download: bool) -> Any:
+    from huggingface_hub import is_offline_mode
     from huggingface_hub.errors import (
         GatedRepoError,
         HFValidationError,
@@ -145,7 +147,7 @@ def _from_pretrained(location: str, source: str, allow_download: bool) -> Any:
         elif Path(location).is_dir():
             key = "error.model.unreadable"
         elif any(isinstance(cause, LocalEntryNotFoundError | ConnectionError | TimeoutError) for cause in causes):
-            key = "error.model.offline"
+            key = "error.model.offline" if allow_download or is_offline_mode() else "error.model.not_downloaded"
         else:
             key = "error.model.no_tokenizer"
         raise ModelUnavailable(key, source=source) from error

@@ -18,7 +18,7 @@ from starlette.requests import Request
 
 from core import presets
 from core import query as queries
-from core.errors import AppError, Busy, InvalidInput, NotAllowedHere
+from core.errors import AppError, Busy, InvalidInput, ModelUnavailable, NotAllowedHere
 from core.i18n import Locale, translate, words
 from core.settings import Limits
 from core.values import as_json
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 # Light work shares the cores; forward passes get one core each, because two on one core slow each other down.
 LANES: Mapping[Lane, int] = {"light": 8, "model": max(1, (os.cpu_count() or 2) // 2)}
 CACHED_RESULTS = 64
-DOWNLOAD = "download"  # the field by which an exhibit lets a visitor fetch a model
+NOT_DOWNLOADED = "error.model.not_downloaded"  # on the Hub, perhaps, and not in the cache of this machine
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,12 @@ def explorer(exhibit: Exhibit, limits: Limits) -> Explore:
     def explore(values: Mapping[str, Any]) -> Exploration:
         query = queries.make(exhibit.query, values)
         admit(query, limits)
-        return remembered(query)
+        try:
+            return remembered(query)
+        except ModelUnavailable as error:
+            if error.key == NOT_DOWNLOADED and not limits.downloads:
+                raise NotAllowedHere("error.model.no_downloads_here") from error
+            raise
 
     return explore
 
@@ -73,12 +78,10 @@ def admit(query: queries.Query, limits: Limits) -> None:
 
     Raises:
         InvalidInput: a text is too long.
-        NotAllowedHere: a model outside the catalogue where only the catalogue is offered, or a download in public mode.
+        NotAllowedHere: a model outside the catalogue where only the catalogue is offered.
     """
     for name in queries.names(type(query)):
         bounds, value = queries.bounds(type(query), name), getattr(query, name)
-        if name == DOWNLOAD and value and not limits.downloads:
-            raise NotAllowedHere("error.model.no_downloads_here")
         if bounds.kind == "text" and len(value) > (limit := min(bounds.limit, limits.text_characters)):
             raise InvalidInput("error.text.too_long", length=len(value), limit=limit)
         if bounds.free:
@@ -106,6 +109,18 @@ def admit_visitor(received: gr.Request | Request | None, context: Context) -> No
     # An id is free for the asking, so those who keep asking for new ones are told apart by their address.
     if not context.rates.admit(f"address {address}", limit=limits.requests_per_address):
         raise Busy("error.rate.address", limit=limits.requests_per_address)
+
+
+def workspace_of(request: gr.Request) -> str:
+    """The visitor's workspace id.
+
+    Raises:
+        InvalidInput: the browser keeps no cookies, or a program called: the id is handed out with the page.
+    """
+    identity = request.cookies.get(WORKSPACE_COOKIE)
+    if not is_identity(identity):
+        raise InvalidInput("error.workspace.none")
+    return str(identity)
 
 
 def sentence(error: Exception, locale: Locale) -> str:

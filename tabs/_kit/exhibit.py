@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from core import query as queries
 from core.i18n import Locale
+from core.jobs import Work
 
 if TYPE_CHECKING:
     from tabs._kit.room import Room
@@ -37,10 +38,16 @@ class Step:
 
 @dataclass(frozen=True)
 class JobKind:
-    """Long work an exhibit starts: `render` turns the stored result (plain JSON values) into HTML."""
+    """Long work an exhibit starts: `render` turns the stored result (plain JSON values) into HTML.
+
+    With `work`, which makes a job of a query, a button in a view starts it (`foot.start_button`); without, the exhibit
+    submits it itself. `amount` writes how many steps are done, and how many there are.
+    """
 
     name: str
     render: Callable[[Any, Locale], str]
+    work: Callable[[Any], Work] | None = None
+    amount: Callable[[int], str] = "{:,}".format
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,14 @@ def pick_button(label: str, params: Mapping[str, Any], *, style: str = "lab-chip
     return f'<button type="button" class="{style}" data-pick="{attribute(params)}">{label}</button>'
 
 
+def start_button(label: str, job: str, params: Mapping[str, Any]) -> str:
+    """A button that starts a job of the exhibit it stands in, on these fields; `label` is HTML."""
+    return (
+        f'<button type="button" class="lab-chip" data-start="{html.escape(job)}"'
+        f' data-params="{attribute(params)}">{label}</button>'
+    )
+
+
 def attribute(value: Any) -> str:
     """`value` as JSON inside an HTML attribute."""
     return html.escape(json.dumps(as_json(value), ensure_ascii=False, separators=(",", ":")))

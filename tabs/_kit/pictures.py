@@ -9,6 +9,7 @@ import base64
 import html
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -267,16 +268,30 @@ def formula(lines: Sequence[str]) -> str:
     return f'<pre class="lab-formula" tabindex="0">{html.escape(chr(10).join(lines))}</pre>'
 
 
-def job_slot(slug: str) -> str:
-    """Where the page's script shows the job of this exhibit, also after a reload."""
-    return f'<div data-job-slot="{slug}"></div>'
+def job_slot(place: str) -> str:
+    """Where the page's script shows a job, also after a reload; `place` is the exhibit's slug, or one of its own."""
+    return f'<div data-job-slot="{place}"></div>'
 
 
-def job_card(job_id: str, *, slug: str, locale: Locale) -> str:
-    """A job that the page's script follows by polling its status."""
+def job_card(
+    job_id: str, *, slug: str, locale: Locale, place: str = "", then: Mapping[str, Any] = MappingProxyType({})
+) -> str:
+    """A job that the page's script follows by polling its status.
+
+    Args:
+        job_id: which job.
+        slug: the exhibit that started it.
+        locale: language of the words.
+        place: the slot it stands in, by default that of the exhibit.
+        then: fields that the exhibit is drawn with when the job is done; the card goes away.
+    """
     # As they are: the page's script fills in seconds and position.
     told = {name: words(locale)[f"job.{name}"] for name in ("offline", "cancel", "left", "position", "lost")}
-    return f'<lab-job data-job="{job_id}" data-slug="{slug}" data-words="{attribute(told)}"></lab-job>'
+    after = f' data-then="{attribute(then)}"' if then else ""
+    return (
+        f'<lab-job data-job="{job_id}" data-slug="{slug}" data-place="{place or slug}"{after}'
+        f' data-words="{attribute(told)}"></lab-job>'
+    )
 
 
 def _packed(values: npt.NDArray[Any]) -> str:

@@ -15,9 +15,20 @@ from gradio.components import Component
 from core import query as queries
 from core.i18n import Locale, translate, words
 from core.values import as_json
-from tabs._kit import foot
+from tabs._kit import fetching, foot, pictures
 from tabs._kit.context import Context
-from tabs._kit.events import Exploration, Explore, admit_visitor, as_params, connect, explorer, publish, sentence
+from tabs._kit.events import (
+    Exploration,
+    Explore,
+    admit,
+    admit_visitor,
+    as_params,
+    connect,
+    explorer,
+    publish,
+    sentence,
+    workspace_of,
+)
 from tabs._kit.exhibit import Exhibit
 from tabs._kit.words import both, locale_of, t
 
@@ -35,6 +46,7 @@ class Room:
         self.context = context
         self.widgets: dict[str, Component] = {}
         self.views: list[gr.HTML] = []
+        self.job: gr.HTML | None = None
 
     @contextmanager
     def inputs(self) -> Iterator[None]:
@@ -102,6 +114,12 @@ class Room:
         first = f'<p class="lab-waiting">{both("kit.drawing")}</p>' if not self.views else None
         self.views.append(gr.HTML(first, elem_classes="lab-view", js_on_load=None, apply_default_css=False))
 
+    def job_place(self) -> None:
+        """Where the jobs show that a button of a view starts; with a result of theirs, beside the views."""
+        self.job = gr.HTML(
+            pictures.job_slot(self.exhibit.slug), elem_classes="lab-job-place", js_on_load=None, apply_default_css=False
+        )
+
     def examples(self, field: str, *values: Any) -> None:
         """Chips that set one field; the text itself is the label, or the words ``<slug>.<field>.<value>``."""
         chips = "".join(self._chip({field: value}, value) for value in values)
@@ -138,6 +156,12 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
     relay = gr.HTML(
         js_on_load=RELAY, elem_classes="lab-relay", elem_id=f"relay-{exhibit.slug}", apply_default_css=False
     )
+    fetched = gr.HTML(
+        pictures.job_slot(fetching.place(exhibit)),
+        elem_classes="lab-job-place",
+        js_on_load=None,
+        apply_default_css=False,
+    )
     with gr.Row(equal_height=False, elem_classes="lab-room"):
         exhibit.build(room)
     tail = gr.HTML(elem_classes="lab-tail", js_on_load=None, apply_default_css=False)
@@ -149,6 +173,8 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
         raise ValueError(f"{exhibit.slug}: widgets {sorted(room.widgets)} for the fields {sorted(names)}")
     widgets = {name: room.widgets[name] for name in names}
     shown = [relay, *room.views, tail]
+    cards = [fetched] if room.job is None else [fetched, room.job]
+    jobs = {kind.name: kind.work for kind in exhibit.jobs if kind.work}
 
     def draw(values: Mapping[str, Any], request: gr.Request, verdict: Callable[[Exploration], str]) -> list[Any]:
         """The relay's status line, the views and the tail; on an error the views stay as they are."""
@@ -159,13 +185,33 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
             views = exhibit.show(found.result, locale)
             return [verdict(found), *views, foot.tail(exhibit, found, locale)]
         except Exception as error:  # noqa: BLE001 - the boundary: told in words, logged when it is a defect
-            return [_notice(sentence(error, locale)), *(gr.skip() for _ in range(len(room.views) + 1))]
+            told = fetching.explain(error, exhibit, values, context, locale)
+            return [told, *(gr.skip() for _ in range(len(room.views) + 1))]
+
+    def start(name: Any, query: queries.Query, request: gr.Request) -> list[Any]:
+        """The relay's status line and the cards of the jobs, one of them new; the views stay as they are."""
+        locale = locale_of(request)
+        untouched = [gr.skip() for _ in cards]
+        try:
+            admit_visitor(request, context)
+            admit(query, context.limits)
+            identity = workspace_of(request)
+            if name == fetching.KIND.name:
+                job = fetching.submit(query, context, identity)
+                card = pictures.job_card(
+                    job, slug=exhibit.slug, locale=locale, place=fetching.place(exhibit), then=as_params(query)
+                )
+                return ["", card, *untouched[1:]]
+            job = context.jobs.submit(identity, kind=name, work=partial(jobs[name], query))
+            return ["", untouched[0], pictures.job_card(job, slug=exhibit.slug, locale=locale)]
+        except Exception as error:  # noqa: BLE001 - the boundary: told in words, logged when it is a defect
+            return [fetching.notice(sentence(error, locale)), *untouched]
 
     def on_widget(values: Mapping[str, Any], _: gr.EventData, request: gr.Request) -> list[Any]:
         return draw(values, request, lambda found: "")
 
     def on_relay(values: Mapping[str, Any], event: gr.EventData, request: gr.Request) -> list[Any]:
-        """What is no widget's doing: a link, an example, a click in a view, a prediction. Widgets follow."""
+        """What is no widget's doing: a link, an example, a click in a view, a prediction, a job. Widgets follow."""
         locale, sent = locale_of(request), event._data
         params, option = sent.get("params") or {}, sent.get("predicted")
         if option is not None:
@@ -174,10 +220,13 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
             query = queries.from_link(exhibit.query, {name: str(value) for name, value in params.items()})
         else:
             query = queries.make(exhibit.query, {**values, **params})
+        if (name := sent.get("start")) in (fetching.KIND.name, *jobs):
+            status, *drawn = start(name, query, request)
+            return [*(gr.skip() for _ in widgets), *drawn, status, *(gr.skip() for _ in shown[1:])]
         answer = draw(vars_of(query), request, lambda found: _verdict(exhibit, found, option, locale))
-        return [*as_params(query).values(), *answer]
+        return [*as_params(query).values(), *(gr.skip() for _ in cards), *answer]
 
-    connect(relay.select, on_relay, inputs=widgets, outputs=[*widgets.values(), *shown], lane=exhibit.lane)
+    connect(relay.select, on_relay, inputs=widgets, outputs=[*widgets.values(), *cards, *shown], lane=exhibit.lane)
     spoken = [w.input for w in widgets.values() if isinstance(w, SELF_SPEAKING) and w.visible]
     if spoken:
         # One listener for all widgets: while the page starts, Gradio looks through all listeners for each component.
@@ -224,10 +273,6 @@ def _verdict(exhibit: Exhibit, found: Exploration, option: int | None, locale: L
     told = translate(key, locale, answer=label)
     because = translate(f"{exhibit.slug}.predict.because", locale)
     return f'<div class="lab-verdict" role="status"><strong>{html.escape(told)}</strong> {html.escape(because)}</div>'
-
-
-def _notice(told: str) -> str:
-    return f'<div class="lab-error" role="alert">{html.escape(told)}</div>'
 
 
 def _short(label: str, most: int = 18) -> str:

@@ -24,7 +24,7 @@ from core import query as queries
 from core.errors import Busy, InvalidInput
 from core.i18n import ASSETS, DEFAULT_LOCALE, Locale, as_locale, preferred_locale, translate
 from core.workspaces import WORKSPACE_COOKIE, is_identity, new_identity
-from tabs._kit import export
+from tabs._kit import export, fetching
 from tabs._kit.context import Context
 from tabs._kit.events import Explore, admit_visitor, sentence
 from tabs._kit.exhibit import Exhibit
@@ -98,7 +98,7 @@ async def _sweep_regularly(context: Context, seconds: float) -> None:
 
 
 def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> None:
-    kinds = {kind.name: kind for exhibit in exhibits for kind in exhibit.jobs}
+    kinds = {kind.name: kind for kind in (fetching.KIND, *(kind for exhibit in exhibits for kind in exhibit.jobs))}
     known = {exhibit.slug: exhibit for exhibit in exhibits}
 
     def signed_in(request: Request) -> None:
@@ -125,6 +125,8 @@ def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> 
         locale = _locale(request)
         status = asdict(job) | {"seconds_left": job.seconds_left, "words": translate(f"job.{job.state}", locale)}
         del status["result"]
+        amount = kinds[job.kind].amount if job.kind in kinds else str
+        status["steps"] = f"{amount(job.done)} / {amount(job.total)}" if job.total else ""
         if job.error:
             status["words"] = translate(job.error, locale, **job.error_params)
         if job.result is not None and (kind := kinds.get(job.kind)):
@@ -188,18 +190,6 @@ def _is_signed_in(app: FastAPI, request: Request) -> bool:
     page = next(route.app for route in app.routes if isinstance(route, Mount) and isinstance(route.app, gr.routes.App))
     names = (f"access-token-{page.cookie_id}", f"access-token-unsecure-{page.cookie_id}")
     return any(request.cookies.get(name) in page.tokens for name in names)
-
-
-def workspace_of(request: gr.Request) -> str:
-    """The visitor's workspace id.
-
-    Raises:
-        InvalidInput: the browser keeps no cookies, or a program called: `FrontDoor` hands the id out with the page.
-    """
-    identity = request.cookies.get(WORKSPACE_COOKIE)
-    if not is_identity(identity):
-        raise InvalidInput("error.workspace.none")
-    return str(identity)
 
 
 class FrontDoor:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from core import query as queries
 from core.i18n import Locale, translate
-from core.models.ablation import Ablation, HeadImportance, ablate, head_importance
+from core.jobs import Progress, Work
+from core.models.ablation import (
+    Ablation,
+    HeadImportance,
+    ablate,
+    estimate_seconds,
+    head_importance,
+    measure_heads,
+)
 from core.models.inputs import encode
 from tabs._kit import foot, pictures
-from tabs._kit.exhibit import Exhibit, Prediction, Step
+from tabs._kit.exhibit import Exhibit, JobKind, Prediction, Step
 from tabs._kit.room import Room
 from tabs.attention import blanks, choices, encoders
 
@@ -19,7 +32,8 @@ PRESETS = (
     {"text": "冬の北海道ではたくさん雪が降る。", "position": 7, "hidden": "9", "heads": ""},
     {"text": "先生は生徒に数学を教える。", "position": 5, "hidden": "1 3", "heads": ""},
 )
-AT_ONCE = 48  # heads that are measured without asking: one forward pass each
+AT_ONCE = 2.0  # seconds: heads that take longer are measured by a job, when the visitor asks
+JOB = "importance"
 
 
 @dataclass(frozen=True)
@@ -28,8 +42,6 @@ class Query:
 
     text: str = queries.text("冬の北海道ではたくさん雪が降る。")
     model: str = queries.one_of(encoders.DEFAULT, *encoders.OFFERED, free=True)
-    every: bool = queries.flag()
-    download: bool = queries.flag()
     position: int = queries.within(7, -1, 511)
     hidden: str = queries.text("9", limit=2_000)
     heads: str = queries.text("", limit=2_000)
@@ -37,10 +49,14 @@ class Query:
 
 @dataclass(frozen=True)
 class Intervention:
-    """The prediction before and after, and what each head alone does to it (None: not measured, too many heads)."""
+    """The prediction before and after, and what each head alone does to it (None: not measured, it would take long).
+
+    `seconds` is about how long it takes to measure all heads.
+    """
 
     ablation: Ablation
     importance: HeadImportance | None
+    seconds: float
     layers: int
     heads: int
     parameters: int
@@ -48,15 +64,23 @@ class Intervention:
 
 def explore(query: Query) -> Intervention:
     """A prediction before and after hiding tokens and switching heads off; ``importance.grid`` (layers, H) in nats."""
-    loaded = encoders.open_encoder(query.model, download=query.download)
+    loaded = encoders.open_encoder(query.model)
     place = blanks.find_blank(query.text, loaded, query.position)
     units = encode(query.text, loaded).units
     hidden = [n for n in _numbers(query.hidden) if n < len(units) and not units[n].special and n != place]
     heads = [(layer, head) for layer, head in _heads(query.heads) if layer < loaded.layers and head < loaded.heads]
     ablation = ablate(query.text, loaded, position=place, heads=heads, hidden=hidden)
-    few = loaded.layers * loaded.heads <= AT_ONCE
-    importance = head_importance(query.text, loaded, position=place) if few or query.every else None
-    return Intervention(ablation, importance, loaded.layers, loaded.heads, loaded.parameters)
+    seconds = estimate_seconds(len(units), loaded)
+    importance = head_importance(query.text, loaded, position=place) if seconds <= AT_ONCE else None
+    return Intervention(ablation, importance, seconds, loaded.layers, loaded.heads, loaded.parameters)
+
+
+def measure(query: Query) -> Work:
+    """The job: what each head alone does to the prediction, however many there are."""
+    yield Progress(0, 0)
+    loaded = encoders.open_encoder(query.model)
+    place = blanks.find_blank(query.text, loaded, query.position)
+    return (yield from measure_heads(query.text, loaded, position=place))
 
 
 def _numbers(written: str) -> list[int]:
@@ -108,27 +132,39 @@ def _before_after(result: Intervention, locale: Locale) -> str:
     return bars + untouched + encoders.honesty(result.parameters, locale)
 
 
+def draw_measured(result: Mapping[str, Any], locale: Locale) -> str:
+    """The result of the job: a `HeadImportance` as JSON values."""
+    return _draw_grid(np.array(result["grid"], dtype=np.float32), result["target"]["token"], locale)
+
+
 def _importance(result: Intervention, locale: Locale) -> str:
-    title = translate("ablation.importance", locale)
     switches = "".join(_switches(result, layer, locale) for layer in range(result.layers))
     if result.importance is None:
-        count = result.layers * result.heads
-        ask = foot.pick_button(translate("ablation.measure", locale, count=count), {"every": True})
-        return pictures.heading(title) + f'<div class="lab-chips">{ask}</div>' + switches
-    grid = result.importance.grid
+        told = translate(
+            "ablation.measure", locale, count=result.layers * result.heads, seconds=max(round(result.seconds), 1)
+        )
+        ask = foot.start_button(html.escape(told), JOB, {})
+        title = pictures.heading(translate("ablation.importance", locale))
+        return title + f'<div class="lab-chips">{ask}</div>' + switches
+    return _draw_grid(result.importance.grid, result.importance.target.token, locale) + switches
+
+
+def _draw_grid(grid: npt.NDArray[np.float32], token: str, locale: Locale) -> str:
+    """What switching off each head alone does to the prediction of `token`; `grid` is (layers, H) in nats."""
+    title = translate("ablation.importance", locale)
     limit = max(float(abs(grid).max()), 1e-6)
+    layers, heads = grid.shape
     picture = pictures.heat_map(
         grid,
-        pictures.Axis(translate("kit.layer", locale), tuple(str(n + 1) for n in range(result.layers))),
-        pictures.Axis(translate("kit.head", locale), tuple(str(n + 1) for n in range(result.heads))),
+        pictures.Axis(translate("kit.layer", locale), tuple(str(n + 1) for n in range(layers))),
+        pictures.Axis(translate("kit.head", locale), tuple(str(n + 1) for n in range(heads))),
         locale=locale,
         title=title,
         scale="signed",
         low=-limit,
         high=limit,
     )
-    told = translate("ablation.unit", locale, token=result.importance.target.token)
-    return pictures.heading(title) + pictures.note(told) + picture + switches
+    return pictures.heading(title) + pictures.note(translate("ablation.unit", locale, token=token)) + picture
 
 
 def _switches(result: Intervention, layer: int, locale: Locale) -> str:
@@ -193,14 +229,12 @@ def build(room: Room) -> None:
         room.presets(*PRESETS)
         room.widget("text")
         room.widget("model")
-        with room.more():
-            room.widget("every")
-            room.widget("download")
         for name in ("position", "hidden", "heads"):
             room.picked(name)
     with room.results():
         for _ in range(3):
             room.view()
+        room.job_place()
 
 
 def _answer(result: Intervention) -> int:
@@ -221,5 +255,6 @@ EXHIBIT = Exhibit(
     build=build,
     prediction=Prediction(Query(hidden="", heads="2-1"), 2, _answer),
     lane="model",
+    jobs=(JobKind(JOB, draw_measured, measure),),
     steps=(Step({"hidden": ""}), Step({"hidden": "3"}), Step({"heads": "1-1"}), Step({"position": 9})),
 )

@@ -28,7 +28,6 @@ class Query:
     model: str = queries.one_of(encoders.DEFAULT, *encoders.OFFERED, free=True)
     method: str = queries.one_of("integrated-gradients", *METHODS)
     steps: int = queries.within(32, 1, 256)
-    download: bool = queries.flag()
     layer: int = queries.within(0, 0, 64)
     position: int = queries.within(7, -1, 511)
 
@@ -51,7 +50,7 @@ class Contrast:
 
 def explore(query: Query) -> Contrast:
     """What a prediction rests on: ``attribution.scores`` (T,) in nats, beside the blank's ``attention`` (T,)."""
-    loaded = encoders.open_encoder(query.model, download=query.download)
+    loaded = encoders.open_encoder(query.model)
     place = blanks.find_blank(query.text, loaded, query.position)
     found = attribute(
         query.text, loaded, position=place, method=METHODS[METHODS.index(query.method)], steps=query.steps
@@ -190,7 +189,6 @@ def build(room: Room) -> None:
         room.widget("method")
         with room.more():
             room.widget("steps")
-            room.widget("download")
         room.picked("layer")
         room.picked("position")
     with room.results():

@@ -31,7 +31,6 @@ class Query:
     model: str = queries.one_of(encoders.DEFAULT, *encoders.OFFERED, free=True)
     words: bool = queries.flag(True)
     special: bool = queries.flag()
-    download: bool = queries.flag()
     layer: int = queries.within(2, 1, 64)
     head: int = queries.within(1, 1, 64)
 
@@ -50,7 +49,7 @@ class Comparison:
 
 def explore(query: Query) -> Comparison:
     """Difference of two sentences' attention: ``difference.weights`` (layers, H, N, N) in [-1, 1]."""
-    loaded = encoders.open_encoder(query.model, download=query.download, with_head=False)
+    loaded = encoders.open_encoder(query.model, with_head=False)
     maps = [attend(text, loaded) for text in (query.text, query.other)]
     if not query.special:
         maps = [hide_special(attention) for attention in maps]
@@ -180,8 +179,6 @@ def build(room: Room) -> None:
         room.widget("model")
         room.widget("words")
         room.widget("special")
-        with room.more():
-            room.widget("download")
         room.picked("layer")
         room.picked("head")
     with room.results():

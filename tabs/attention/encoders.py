@@ -16,18 +16,18 @@ BUNDLED: Mapping[str, str] = {preset.id: f"assets/models/{preset.source}" for pr
 SMALL = 50_000_000  # parameters; BERT's base size has 110 million
 
 
-def open_encoder(name: str, *, download: bool, with_head: bool = True) -> LoadedModel:
-    """The model a visitor named; without need of its head, an encoder that has none will do.
+def open_encoder(name: str, *, with_head: bool = True) -> LoadedModel:
+    """The model a visitor named, from this disk; without need of its head, an encoder that has none will do.
 
     Raises:
         ModelUnavailable: as `core.models.loading.load_model`.
     """
     try:
-        return load_model(name, allow_download=download)
+        return load_model(name)
     except ModelUnavailable as error:
         if with_head or error.key != "error.model.no_head":
             raise
-    return load_model(name, head="base", allow_download=download)
+    return load_model(name, head="base")
 
 
 def path_in_script(name: str) -> str:

@@ -22,7 +22,6 @@ class Query:
     text: str = queries.text("春になると[MASK]の花が咲く。")
     model: str = queries.one_of(encoders.DEFAULT, *encoders.OFFERED, free=True)
     count: int = queries.within(5, 1, 20)
-    download: bool = queries.flag()
     position: int = queries.within(-1, -1, 511)
 
 
@@ -36,7 +35,7 @@ class Answer:
 
 def explore(query: Query) -> Answer:
     """The likeliest tokens for each blank: ``filling.masks[n].candidates`` with probabilities in [0, 1]."""
-    loaded = encoders.open_encoder(query.model, download=query.download)
+    loaded = encoders.open_encoder(query.model)
     place = blanks.find_blank(query.text, loaded, query.position)
     filling = fill_mask(query.text, loaded, position=place, k=query.count)
     return Answer(replace(filling, masks=filling.masks[:BLANKS]), loaded.parameters)
@@ -128,8 +127,6 @@ def build(room: Room) -> None:
         room.widget("text")
         room.widget("model")
         room.widget("count")
-        with room.more():
-            room.widget("download")
         room.picked("position")
     with room.results():
         room.view()

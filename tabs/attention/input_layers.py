@@ -20,7 +20,6 @@ class Query:
     text: str = queries.text("弟は図書館へ行った。")
     pair: str = queries.text("弟は本を借りた。")
     model: str = queries.one_of(encoders.DEFAULT, *encoders.OFFERED, free=True)
-    download: bool = queries.flag()
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Layers:
 
 def explore(query: Query) -> Layers:
     """Tokens, ``ids``, ``segment_ids`` and positions (0 … T - 1) of a sentence or a pair."""
-    loaded = encoders.open_encoder(query.model, download=query.download, with_head=False)
+    loaded = encoders.open_encoder(query.model, with_head=False)
     inputs = encode(query.text, loaded, pair=query.pair if query.pair.strip() else None)
     return Layers(
         inputs.units,
@@ -131,8 +130,6 @@ def build(room: Room) -> None:
         room.widget("text")
         room.widget("pair")
         room.widget("model")
-        with room.more():
-            room.widget("download")
     with room.results():
         room.view()
         room.view()

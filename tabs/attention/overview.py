@@ -92,7 +92,6 @@ def build(room: Room) -> None:
         room.widget("special")
         with room.more():
             room.widget("direction")
-            room.widget("download")
         for name in ("layer", "head", "focus", "first"):
             room.picked(name)
     with room.results():

@@ -29,7 +29,6 @@ class Query:
     words: bool = queries.flag()
     special: bool = queries.flag()
     direction: str = queries.one_of("all", *DIRECTIONS)
-    download: bool = queries.flag()
     layer: int = queries.within(1, 1, 64)
     head: int = queries.within(1, 1, 64)
     focus: int = queries.within(0, 0, 511)
@@ -62,7 +61,7 @@ class Reading:
 
 def explore(query: Query) -> Reading:
     """Self-attention of an encoder: ``weights`` (T, T) of one head, rows sum to 1; ``thumbnails`` of all heads."""
-    loaded = encoders.open_encoder(query.model, download=query.download, with_head=False)
+    loaded = encoders.open_encoder(query.model, with_head=False)
     whole = attend(query.text, loaded, pair=second_text(query), first=query.first)
     summaries = head_summary(whole)
     shown = _shown(whole, query)

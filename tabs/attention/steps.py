@@ -30,7 +30,6 @@ class Query:
     model: str = queries.one_of(encoders.DEFAULT, *encoders.OFFERED, free=True)
     divide: bool = queries.flag(True)
     causal: bool = queries.flag()
-    download: bool = queries.flag()
     layer: int = queries.within(1, 1, 64)
     head: int = queries.within(1, 1, 64)
     focus: int = queries.within(1, 0, TOKENS - 1)
@@ -59,7 +58,7 @@ class Row:
 
 def explore(query: Query) -> Row:
     """One row of one head, number by number: ``detail.raw`` = q · k, ``scores``, ``weights`` (T,), ``output`` (d,)."""
-    loaded = encoders.open_encoder(query.model, download=query.download, with_head=False)
+    loaded = encoders.open_encoder(query.model, with_head=False)
     inputs = encode(query.text, loaded, limit=TOKENS)
     layer, head = min(query.layer, loaded.layers), min(query.head, loaded.heads)
     focus = min(query.focus, len(inputs.ids) - 1)
@@ -221,8 +220,6 @@ def build(room: Room) -> None:
         room.widget("model")
         room.widget("divide")
         room.widget("causal")
-        with room.more():
-            room.widget("download")
         for name in ("layer", "head", "focus", "against"):
             room.picked(name)
     with room.results():

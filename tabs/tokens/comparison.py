@@ -42,7 +42,6 @@ class Query:
 
     text: str = queries.text(EXAMPLES[0])
     tokenizers: tuple[str, ...] = queries.some_of(DEFAULT, *sources.OFFERED, most=4, free=True)
-    download: bool = queries.flag()
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def explore(query: Query) -> Comparison:
     """Tokenizations of one text under each other: ``alignment.rows`` holds cells over common character columns."""
     if not query.text:
         raise InvalidInput("error.text.empty")
-    loaded = [sources.open_tokenizer(name, download=query.download) for name in query.tokenizers]
+    loaded = [sources.open_tokenizer(name) for name in query.tokenizers]
     rows = tuple(
         replace(tokenize(query.text, tokenizer), source=name)
         for name, tokenizer in zip(query.tokenizers, loaded, strict=True)
@@ -186,8 +185,6 @@ def build(room: Room) -> None:
         room.examples("text", *EXAMPLES)
         room.widget("text", lines=2)
         room.widget("tokenizers", max_choices=4)
-        with room.more():
-            room.widget("download")
     with room.results():
         room.view()
         room.view()

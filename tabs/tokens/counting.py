@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import secrets
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
@@ -18,12 +17,11 @@ from core.i18n import Locale
 from core.jobs import Progress, Work
 from core.text.statistics import TextStatistics, measure_text
 from core.values import as_json
-from tabs._kit import pictures
+from tabs._kit import fetching, pictures
 from tabs._kit.context import Context
-from tabs._kit.events import admit, admit_visitor, connect, sentence
+from tabs._kit.events import admit, admit_visitor, connect, workspace_of
 from tabs._kit.exhibit import Exhibit, JobKind, Prediction, Step
 from tabs._kit.room import Room
-from tabs._kit.server import workspace_of
 from tabs._kit.words import locale_of, t
 from tabs.tokens import counted, sources
 
@@ -45,12 +43,11 @@ class Query:
 
     text: str = queries.text(SAMPLE, limit=2_000)
     tokenizers: tuple[str, ...] = queries.some_of(("wordpiece", "bpe", "unigram"), *sources.OFFERED, most=3, free=True)
-    download: bool = queries.flag()
 
 
 def explore(query: Query) -> TextStatistics:
     """Token statistics of a text: one row of ``tokenizers`` for each, special tokens left out."""
-    work = _measure(query.text, query.tokenizers, query.download)
+    work = _measure(query.text, query.tokenizers)
     while True:
         try:
             next(work)
@@ -59,14 +56,14 @@ def explore(query: Query) -> TextStatistics:
             return found
 
 
-def _measure(text: str, names: tuple[str, ...], download: bool) -> Generator[Progress, None, TextStatistics]:
-    loaded = [sources.open_tokenizer(name, download=download) for name in names]
+def _measure(text: str, names: tuple[str, ...]) -> Generator[Progress, None, TextStatistics]:
+    loaded = [sources.open_tokenizer(name) for name in names]
     found = yield from measure_text(text, loaded)
     rows = tuple(replace(row, source=name) for row, name in zip(found.tokenizers, names, strict=True))
     return replace(found, tokenizers=rows)
 
 
-def count_upload(path: Path, names: tuple[str, ...], download: bool) -> Work:
+def count_upload(path: Path, names: tuple[str, ...]) -> Work:
     """The job: statistics of a UTF-8 file, which is deleted however the job ends.
 
     It is started up to its first event, so that closing it in the line already runs its clean-up.
@@ -75,7 +72,7 @@ def count_upload(path: Path, names: tuple[str, ...], download: bool) -> Work:
     def work() -> Work:
         try:
             yield Progress(0, 0)
-            return (yield from _measure(path.read_text("utf-8-sig"), names, download))
+            return (yield from _measure(path.read_text("utf-8-sig"), names))
         finally:
             path.unlink(missing_ok=True)
 
@@ -113,13 +110,15 @@ def submit(values: Mapping[str, Any], context: Context, identity: str) -> str:
     Raises:
         AppError: no file, a file that cannot be used, a tokenizer not allowed here, or no room in the line.
     """
-    query = queries.make(Query, {name: values[name] for name in ("tokenizers", "download")})
+    query = queries.make(Query, {"tokenizers": values["tokenizers"]})
     admit(query, context.limits)
+    for name in query.tokenizers:
+        sources.open_tokenizer(name)  # one that is not here is told of now, not by the job
     if not values["file"]:
         raise InvalidInput("error.statistics.no_file")
     path = keep_upload(Path(values["file"]), context, identity)
     try:
-        work = partial(count_upload, path, query.tokenizers, query.download)
+        work = partial(count_upload, path, query.tokenizers)
         return context.jobs.submit(identity, kind=SLUG, work=work)
     except AppError:
         path.unlink(missing_ok=True)
@@ -165,8 +164,6 @@ def build(room: Room) -> None:
         room.presets({"text": SAMPLE}, {"text": CONVERSATION}, {"text": ENGLISH})
         widgets = {"text": room.widget("text", lines=5)}
         widgets |= {"tokenizers": room.widget("tokenizers", max_choices=3)}
-        with room.more():
-            widgets |= {"download": room.widget("download")}
         file = gr.File(label=t("statistics.file"), file_types=[".txt"], type="filepath", height=180)
         button = gr.Button(t("statistics.start"), variant="primary", elem_id="statistics-start")
     with room.results():
@@ -179,7 +176,7 @@ def build(room: Room) -> None:
             admit_visitor(request, room.context)
             return pictures.job_card(submit(values, room.context, workspace_of(request)), slug=SLUG, locale=locale)
         except Exception as error:  # noqa: BLE001 - a boundary like the frame's: told in words, logged when a defect
-            return f'<p class="lab-caution" role="alert">{html.escape(sentence(error, locale))}</p>'
+            return fetching.explain(error, room.exhibit, values, room.context, locale)
 
     connect(button.click, start, inputs={"file": file} | widgets, outputs=[card], lane="light")
 

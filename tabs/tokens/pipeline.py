@@ -37,7 +37,6 @@ class Query:
     tokenizer: str = queries.one_of(sources.DEFAULT, *sources.OFFERED, free=True)
     pair: str = queries.text("")
     special: bool = queries.flag(True)
-    download: bool = queries.flag()
     focus: int = queries.within(0, 0, 20_000)
 
 
@@ -56,7 +55,7 @@ def explore(query: Query) -> Pipeline:
     """Normalisation, MeCab words, subwords and ids: ``tokenization.tokens`` with offsets into the text as typed."""
     if not query.text:
         raise InvalidInput("error.text.empty")
-    tokenizer = sources.open_tokenizer(query.tokenizer, download=query.download)
+    tokenizer = sources.open_tokenizer(query.tokenizer)
     found = replace(tokenize(query.text, tokenizer, pair=query.pair or None), source=query.tokenizer)
     rows = tuple(stages(found, sequence=number) for number in range(len(found.normalizations)))
     return Pipeline(found, rows, query.special, _focus(found, query.focus - 1), _preview(query, tokenizer))
@@ -210,7 +209,6 @@ def build(room: Room) -> None:
         with room.more():
             room.widget("pair")
             room.widget("special")
-            room.widget("download")
         room.picked("focus")
     with room.results():
         room.view()

@@ -17,14 +17,14 @@ BUNDLED: Mapping[str, str] = MappingProxyType(
 )
 
 
-def open_tokenizer(name: str, *, download: bool) -> SubwordTokenizer:
-    """The tokenizer behind a preset's id, an id of the Hub or a folder.
+def open_tokenizer(name: str) -> SubwordTokenizer:
+    """The tokenizer behind a preset's id, an id of the Hub whose files are on this disk, or a folder.
 
     Raises:
         InvalidInput: `name` is no name at all.
         ModelUnavailable: as `core.text.tokenizers.load_tokenizer`.
     """
-    return load_tokenizer(locate(name, TOKENIZERS), allow_download=download)
+    return load_tokenizer(locate(name, TOKENIZERS))
 
 
 def label(name: str, locale: Locale) -> str:

@@ -60,7 +60,7 @@ def explore(query: Query) -> Pruning:
     trace = train_unigram(training.read_words(query.corpus, query.form), size=query.size, seeds=SEEDS)
     step = min(query.step, len(trace.steps))
     now = trace.steps[step - 1] if step else None
-    bundled = sources.open_tokenizer("unigram", download=False)
+    bundled = sources.open_tokenizer("unigram")
     return Pruning(
         words=trace.words,
         step=step,

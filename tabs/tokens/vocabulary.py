@@ -29,7 +29,6 @@ class Query:
     match: str = queries.one_of("prefix", "prefix", "substring", "exact")
     script: str = queries.one_of("all", *SCRIPTS)
     place: str = queries.one_of("all", "all", "start", "inside")
-    download: bool = queries.flag()
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Search:
 def explore(query: Query) -> Search:
     """Vocabulary search: ``membership.id`` where the text is a single token; ``found`` the pieces that match."""
     refuse_surrogates(query.text)
-    tokenizer = sources.open_tokenizer(query.tokenizer, download=query.download)
+    tokenizer = sources.open_tokenizer(query.tokenizer)
     scripts = count_scripts(tokenizer)
     return Search(
         membership=find_exact(tokenizer, query.text) if query.text.strip() else None,
@@ -160,7 +159,6 @@ def build(room: Room) -> None:
         room.widget("script")
         with room.more():
             room.widget("place")
-            room.widget("download")
     with room.results():
         room.view()
         room.view()

@@ -34,7 +34,6 @@ class Query:
     embedding: str = queries.one_of("simcse", "simcse", "simcse-supervised", f"{BOOK}-unsup-simcse-jawiki")
     names: str = queries.one_of("tagging", "tagging", f"{BOOK}-ner-wikipedia-dataset")
     headline: str = queries.one_of("headline", "headline", "llm-book/t5-base-long-livedoor-news-corpus")
-    download: bool = queries.flag()
 
 
 def explore(query: Query) -> Tour:
@@ -43,7 +42,7 @@ def explore(query: Query) -> Tour:
     Probabilities and confidences in [0, 1], ``similarity`` from 0 to 5, ``embedding`` a cosine, spans in characters;
     a task without an answer holds the ``key`` of the reason.
     """
-    return take_tour(_texts(query), _sources(query), allow_download=query.download)
+    return take_tour(_texts(query), _sources(query))
 
 
 def show(result: Tour, locale: Locale) -> tuple[str, ...]:
@@ -89,10 +88,6 @@ def build(room: Room) -> None:
         with room.more():
             for task in tour.TASKS:
                 room.widget(task)
-            if room.context.settings.mode == "public":
-                room.picked("download")
-            else:
-                room.widget("download")
     with room.results():
         room.view()
         room.view()

@@ -15,7 +15,6 @@ from core.errors import AppError, InvalidInput, NotAllowedHere
 from core.i18n import LOCALES, translate
 from core.settings import LIMITS
 from core.values import as_json
-from tabs import EXHIBITS
 from tabs._kit.events import admit
 from tabs._kit.exhibit import Exhibit
 from tabs.attention import ablation, attribution, comparison, filling, input_layers, overview, steps
@@ -127,12 +126,3 @@ def test_what_a_link_carries_for_hidden_words_and_heads_is_read_kindly(folder: P
     result = ablation.explore(queries.make(ablation.Query, values))
     assert result.ablation.heads == ((0, 0),)
     assert result.ablation.hidden == (1, 2)
-
-
-def test_a_download_is_refused_in_public_mode_even_when_nobody_was_offered_the_switch() -> None:
-    for exhibit in EXHIBITS:
-        if "download" in queries.names(exhibit.query):
-            query = queries.make(exhibit.query, {"download": True})
-            admit(query, LIMITS["local"])
-            with pytest.raises(NotAllowedHere, match="no_downloads_here"):
-                admit(query, LIMITS["public"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,10 @@ import pytest
 
 from core.errors import InvalidInput
 from core.i18n import LOCALES, words
+from core.jobs import UNFINISHED, JobRegistry, State
+from core.models.ablation import head_importance
+from core.models.loading import load_model
+from core.workspaces import Workspaces, new_identity
 from tabs.attention import ablation, attribution, comparison, filling, input_layers, masking, overview, steps
 
 TEXT = "猫は魚を食べた。"
@@ -112,6 +118,41 @@ def test_one_head_alone_is_what_the_grid_says(folder: Path) -> None:
     result = ablation.explore(ablation.Query(text=TEXT, model=str(folder), position=3, hidden="", heads="2-4"))
     assert result.importance is not None
     assert result.ablation.log_change == pytest.approx(float(result.importance.grid[1, 3]), abs=1e-4)
+
+
+LONG = "".join(f"{n}日目は、川沿いの道を歩いて図書館へ行き、本を借りた。" for n in range(1, 9))
+
+
+def test_heads_that_take_long_are_measured_by_a_job(tmp_path: Path) -> None:
+    """Above two seconds by the estimate, whatever the model: here the bundled one and a long text."""
+    query = ablation.Query(text=LONG, position=3, hidden="", heads="")
+    result = ablation.explore(query)
+    assert result.seconds > ablation.AT_ONCE
+    assert result.importance is None
+    for locale in LOCALES:
+        asked = ablation.show(result, locale)[2]
+        assert f'data-start="{ablation.JOB}"' in asked
+        assert str(round(result.seconds)) in asked
+    (kind,) = ablation.EXHIBIT.jobs
+    assert kind.work is not None
+    registry = JobRegistry(Workspaces(tmp_path, lifetime=100, quota=1_000))
+    job_id = registry.submit(new_identity(), kind=kind.name, work=partial(ablation.measure, query))
+    while (job := registry.view(job_id)) and job.state in UNFINISHED:
+        time.sleep(0.02)
+    registry.close()
+    assert job is not None
+    assert (job.state, job.done, job.total) == (State.DONE, result.layers * result.heads, result.layers * result.heads)
+    loaded = load_model(query.model)
+    np.testing.assert_allclose(job.result["grid"], head_importance(LONG, loaded, position=3).grid, atol=1e-4)
+    assert "<lab-heatmap" in kind.render(job.result, "ja")
+
+
+def test_few_heads_and_a_short_sentence_are_measured_at_once(folder: Path) -> None:
+    for query in (ablation.Query(), ablation.Query(text=TEXT, model=str(folder), position=3)):
+        result = ablation.explore(query)
+        assert result.seconds <= ablation.AT_ONCE
+        assert result.importance is not None
+        assert "data-start" not in "".join(ablation.show(result, "ja"))
 
 
 def test_contributions_add_up_to_the_rise(folder: Path) -> None:

@@ -224,6 +224,20 @@ def test_a_cut_loses_neither_the_job_nor_what_was_typed(
     proxy.close()
 
 
+def test_all_heads_of_a_long_text_are_measured_by_a_job(app: RunningApp, context: BrowserContext) -> None:
+    """More than two seconds by the estimate: a button in a view starts it, and its picture stands beside the others."""
+    text = "".join(f"{n}日目は、川沿いの道を歩いて図書館へ行き、本を借りた。" for n in range(1, 9))
+    page = open_exhibit(context, app.url, "ablation", text=text, position="3")
+    panel = page.locator("#tab-ablation")
+    before = panel.locator("lab-heatmap").count()
+    panel.locator("[data-start=importance]").click()
+    page.wait_for_selector("#tab-ablation lab-job[data-state=done]", timeout=2 * DRAWN)
+    expect(panel.locator("lab-job lab-heatmap")).to_be_visible()
+    assert panel.locator("lab-heatmap").count() == before + 1
+    page.reload()
+    expect(panel.locator("lab-job lab-heatmap")).to_be_visible(timeout=DRAWN)
+
+
 def test_two_visitors_never_meet(app: RunningApp, browser: Browser) -> None:
     pages = []
     for text in ("一人目の秘密の文", "二人目の内緒の文"):

@@ -1,13 +1,15 @@
-"""A small Hugging Face Hub: data set repositories of the disk, read by the routes that the real client uses."""
+"""A small Hugging Face Hub: repositories of data sets and models, read by the routes that the real client uses."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -21,11 +23,19 @@ def commit_of(repository: str, revision: str) -> str:
 
 
 class HubServer(ThreadingHTTPServer):
-    """Serves repositories; ``requests`` lists what was asked for."""
+    """Serves data sets and `models`; ``requests`` lists what was asked for.
 
-    def __init__(self, repositories: Mapping[str, Repository]) -> None:
+    `pace` is the bytes of a file that travel in a second, 0 for as fast as they can.
+    """
+
+    daemon_threads = True  # a visitor who hung up in the middle of a file does not hold up the end of a test
+
+    def __init__(self, repositories: Mapping[str, Repository], models: Mapping[str, Repository]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.repositories = repositories
+        self.models = models
+        self.pace = 0.0
+        self.broken: frozenset[str] = frozenset()  # names of files that are listed and cannot be sent
         self.gated: frozenset[str] = frozenset()
         self.requests: list[str] = []
 
@@ -33,18 +43,13 @@ class HubServer(ThreadingHTTPServer):
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def find(self, repository: str, revision: str) -> tuple[str, Files] | None:
-        """The name and files of a revision given by name or commit."""
-        for name, files in self.repositories[repository].items():
-            if revision in (name, commit_of(repository, name)):
-                return name, files
-        return None
-
 
 @contextmanager
-def serve(repositories: Mapping[str, Repository]) -> Iterator[HubServer]:
+def serve(
+    repositories: Mapping[str, Repository], *, models: Mapping[str, Repository] = MappingProxyType({})
+) -> Iterator[HubServer]:
     """Run a Hub in a thread."""
-    server = HubServer(repositories)
+    server = HubServer(repositories, models)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -75,10 +80,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
         self.server.requests.append(f"{self.command} {path}")
-        api = path.startswith("/api/datasets/")
-        rest = path.removeprefix("/api/datasets/" if api else "/datasets/")
+        api = path.startswith("/api/")
+        prefix = next(p for p in ("/api/datasets/", "/api/models/", "/datasets/", "/") if path.startswith(p))
+        repositories = self.server.repositories if "datasets" in prefix else self.server.models
+        rest = path.removeprefix(prefix)
         name = "/".join(rest.split("/")[:2])
-        if not path.startswith(("/api/datasets/", "/datasets/")) or name not in self.server.repositories:
+        if name not in repositories:
             return self._send(404, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound"})
         if name in self.server.gated:
             return self._send(403, {"error": "gated"}, {"X-Error-Code": "GatedRepo"})
@@ -87,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
         found = next(
             (
                 (revision, files, rest.removeprefix(prefix).strip("/"))
-                for revision, files in self.server.repositories[name].items()
+                for revision, files in repositories[name].items()
                 for prefix in (revision, commit_of(name, revision))
                 if rest == prefix or rest.startswith(f"{prefix}/")
             ),
@@ -98,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
         revision, files, place = found
         commit = commit_of(name, revision)
         if api and verb == "revision":
-            siblings = [{"rfilename": file} for file in files]
+            siblings = [{"rfilename": file, "size": len(content)} for file, content in files.items()]
             return self._send(
                 200,
                 {"_id": commit, "id": name, "sha": commit, "private": False, "gated": False, "disabled": False,
@@ -106,6 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
             )  # fmt: skip
         if api and verb == "tree":
             return self._send_tree(files, place)
+        if self.command == "GET" and place in self.server.broken:
+            return self._send(500, {"error": "broken"})
         if not api and verb == "resolve" and place in files:
             return self._send_file(files[place], commit)
         return self._send(404, {"error": "Entry not found"}, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": commit})
@@ -154,5 +163,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        if self.command == "HEAD":
+            return
+        step = max(int(self.server.pace / 20), 1) if self.server.pace and kind == "application/octet-stream" else 0
+        with suppress(ConnectionError):  # the visitor has hung up
+            for start in range(0, len(body), step or len(body) or 1):
+                self.wfile.write(body[start : start + step] if step else body)
+                time.sleep(0.05 if step else 0)

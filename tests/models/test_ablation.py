@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 import torch
 
 from core.errors import InvalidInput
-from core.models.ablation import ablate, head_importance
+from core.jobs import Progress
+from core.models.ablation import ablate, estimate_seconds, head_importance, measure_heads
 from core.models.attention import attend
 from core.models.fill import fill_mask
 from core.models.loading import LoadedModel
@@ -105,3 +107,35 @@ def test_what_it_refuses(tiny: LoadedModel, options: dict[str, object], key: str
     with pytest.raises(InvalidInput) as refusal:
         ablate(TEXT, tiny, **options)  # type: ignore[arg-type]
     assert refusal.value.key == key
+
+
+def test_heads_measured_step_by_step_are_the_same_and_can_be_stopped(
+    tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.models import ablation
+
+    whole = head_importance(TEXT, tiny).grid
+    monkeypatch.setattr(ablation, "CHUNK", 5)
+    steps: list[Progress] = []
+    work = measure_heads(TEXT, tiny)
+    while True:
+        try:
+            steps.append(next(work))
+        except StopIteration as end:
+            np.testing.assert_allclose(end.value.grid, whole, atol=1e-5)
+            break
+    assert [(step.done, step.total) for step in steps] == [(5, 12), (10, 12), (12, 12)]
+    hooks = _hook_count(tiny)
+    stopped = measure_heads(TEXT, tiny)
+    next(stopped)
+    stopped.close()
+    assert _hook_count(tiny) == hooks
+
+
+def test_the_estimate_grows_with_text_heads_and_parameters(tiny: LoadedModel) -> None:
+    once = estimate_seconds(12, tiny)
+    assert estimate_seconds(24, tiny) == pytest.approx(2 * once)
+    assert estimate_seconds(12, replace(tiny, parameters=10 * tiny.parameters)) == pytest.approx(10 * once)
+    # BERT's base size has 111 million parameters and 144 heads: far from at once, even on a short sentence.
+    base = replace(tiny, parameters=111_000_000)
+    assert estimate_seconds(12, base) * 144 / (base.layers * base.heads) > 20

@@ -37,7 +37,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Context]]:
 
 
 def values(path: Path | None, *names: str) -> dict[str, Any]:
-    return {"file": path and str(path), "tokenizers": list(names or ("wordpiece", "bpe")), "download": False}
+    return {"file": path and str(path), "tokenizers": list(names or ("wordpiece", "bpe"))}
 
 
 def written(folder: Path, data: bytes) -> Path:

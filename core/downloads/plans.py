@@ -1,0 +1,138 @@
+"""What has to be fetched before a model can be used: asked of the Hub, and checked, before a weight travels."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from core.errors import ModelUnavailable
+from core.models.loading import PICKLES, check_repository, telling_by_key
+from core.presets import HEADS, MODELS, TOKENIZERS, Preset
+
+Purpose = Literal["tokenizer", "encoder", "task"]
+
+SHELVES: Mapping[Purpose, tuple[Preset, ...]] = MappingProxyType(
+    {"tokenizer": TOKENIZERS, "encoder": MODELS, "task": HEADS}
+)
+IGNORED = ("*/*",)  # folders inside a repository hold other formats of the same weights
+_WORDS = ("*.json", "*.txt", "*.model", "*.jinja")
+TOKENIZER_BYTES = 200_000_000  # more is no tokenizer
+SPARE_BYTES = 500_000_000  # of the disk, which stay free
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A model or tokenizer of the Hub by its id, and what it is for, which decides the files that are needed."""
+
+    source: str
+    purpose: Purpose
+
+    @property
+    def preset(self) -> Preset | None:
+        """Its row in the catalogue."""
+        return next((preset for preset in SHELVES[self.purpose] if preset.source == self.source), None)
+
+    @property
+    def revision(self) -> str:
+        """The branch or commit that is taken."""
+        return self.preset.revision if self.preset else "main"
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The files that are taken; a pickle only where the catalogue says that there is nothing else."""
+        if self.purpose == "tokenizer":
+            return _WORDS
+        pickled = self.preset is not None and self.preset.pickled
+        return (*_WORDS, "*.safetensors", *(PICKLES if pickled else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A download: of what, and how many bytes of it are not here yet."""
+
+    wanted: Wanted
+    bytes: int
+
+
+def is_here(wanted: Wanted) -> bool:
+    """Whether all files that the cache knows of lie on this disk; the network is not asked."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        folder = Path(
+            snapshot_download(
+                wanted.source,
+                revision=wanted.revision,
+                allow_patterns=list(wanted.patterns),
+                ignore_patterns=list(IGNORED),
+                local_files_only=True,
+            )
+        )
+    except (LocalEntryNotFoundError, HFValidationError):
+        return False
+    weights = (*folder.glob("*.safetensors"), *(folder / name for name in PICKLES if name in wanted.patterns))
+    return wanted.purpose == "tokenizer" or any(path.is_file() for path in weights)
+
+
+def make_plan(wanted: Wanted) -> Plan:
+    """Ask the Hub what is missing here.
+
+    Raises:
+        ModelUnavailable: unknown, gated, no model, not loadable safely, too large, or the Hub cannot be reached.
+        ServiceError: the Hub refused for a reason of its own.
+    """
+    from huggingface_hub import is_offline_mode, snapshot_download
+    from huggingface_hub.errors import DryRunError
+
+    if is_offline_mode():
+        raise ModelUnavailable("error.model.offline", source=wanted.source)
+    with telling_by_key(wanted.source):
+        if wanted.purpose != "tokenizer":
+            check_repository(
+                wanted.source,
+                wanted.revision,
+                allow_pickle=any(name in wanted.patterns for name in PICKLES),
+                encoders_only=wanted.purpose == "encoder",
+            )
+        try:
+            files = snapshot_download(
+                wanted.source,
+                revision=wanted.revision,
+                allow_patterns=list(wanted.patterns),
+                ignore_patterns=list(IGNORED),
+                dry_run=True,
+            )
+        except DryRunError as error:  # of whatever kept the client from listing the files
+            raise error.__cause__ or error from None
+    missing = sum(file.file_size or 0 for file in files if file.will_download)
+    if wanted.purpose == "tokenizer" and missing > TOKENIZER_BYTES:
+        raise ModelUnavailable(
+            "error.model.too_large",
+            source=wanted.source,
+            megabytes=missing // 10**6,
+            limit=TOKENIZER_BYTES // 10**6,
+        )
+    return Plan(wanted, missing)
+
+
+def require_disk(plans: tuple[Plan, ...]) -> None:
+    """Check that everything fits onto the disk of the cache.
+
+    Raises:
+        ModelUnavailable: it does not.
+    """
+    from huggingface_hub import constants
+
+    cache = Path(constants.HF_HUB_CACHE).absolute()
+    place = next(path for path in (cache, *cache.parents) if path.exists())
+    needed, free = sum(plan.bytes for plan in plans), shutil.disk_usage(place).free - SPARE_BYTES
+    if needed > free:
+        sources = ", ".join(plan.wanted.source for plan in plans)
+        raise ModelUnavailable(
+            "error.model.no_disk", source=sources, megabytes=needed // 10**6, free=max(free, 0) // 10**6
+        )
