@@ -61,6 +61,7 @@ def load_examples(task: Task[Example], source: DataSource, *, seed: int) -> Spli
     if not places["validation"]:
         train, validation = draw_validation(train, share=source.validation_share, seed=seed, label_of=task.label_of)
     train = draw_examples(train, limit=source.limit, seed=seed)
+    validation = draw_examples(validation, limit=source.validation_limit, seed=seed)
     return Splits(train, validation, parts["test"], tuple(broken))
 
 

@@ -14,7 +14,8 @@ class DataSource:
     plain text; each also as .gz), or ``hub:<owner>/<name>[:<configuration>[:<split>]]``; '' when there is none. Without
     a validation part `validation_share` of the training part becomes one. `columns` maps a task's canonical column
     names to the names in the files; what is not mapped keeps its name. `labels` fixes the order of the labels ('()': as
-    the task orders them). `limit` over 0 takes at most so many training examples, drawn by the run's seed.
+    the task orders them). `limit` over 0 takes at most so many training examples, drawn by the run's seed, and
+    `validation_limit` so many of the validation part, on which every evaluation of a run spends its time.
     `label_names` gives labels (or types of entities) other names, so that several become one; a row whose label becomes
     '' is left out.
     """
@@ -27,3 +28,4 @@ class DataSource:
     validation_share: float = 0.1
     limit: int = 0
     label_names: Mapping[str, str] = field(default_factory=dict)
+    validation_limit: int = 0

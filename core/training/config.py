@@ -67,6 +67,7 @@ RANGES: Mapping[str, Range] = MappingProxyType(
     {
         "data.validation_share": Range(0.0, 0.9),
         "data.limit": Range(0, 10**9),
+        "data.validation_limit": Range(0, 10**9),
         "hyperparameters.epochs": Range(0.001, 1_000),
         "hyperparameters.steps": Range(0, 10**7),
         "hyperparameters.batch_size": Range(1, 4_096),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,17 @@ def test_a_limit_is_drawn_by_the_seed(tmp_path: Path) -> None:
     assert (len(first.train), len(first.validation)) == (20, 10)
     assert first == load_examples(CLASSIFICATION, DataSource(path, limit=20), seed=1)
     assert first.train != load_examples(CLASSIFICATION, DataSource(path, limit=20), seed=2).train
+
+
+@pytest.mark.parametrize("own_part", [True, False])
+def test_so_many_are_judged_by_and_nothing_else_changes(tmp_path: Path, own_part: bool) -> None:
+    path = put(tmp_path, "train.jsonl", reviews(200))
+    other = put(tmp_path, "validation.jsonl", reviews(50)) if own_part else ""
+    source = DataSource(path, validation=other, validation_share=0.2)
+    whole, cut = (load_examples(CLASSIFICATION, replace(source, validation_limit=n), seed=1) for n in (0, 7))
+    assert len(cut.validation) == 7 and set(cut.validation) < set(whole.validation)
+    assert cut.train == whole.train
+    assert cut == load_examples(CLASSIFICATION, replace(source, validation_limit=7), seed=1)
 
 
 def test_broken_rows_are_told_with_line_and_reason(tmp_path: Path) -> None:
