@@ -36,7 +36,6 @@
   const links = new Map();       // slug -> link parameters of what is drawn
   const drawers = new Map();     // slug -> is the code drawer open
   let navigate = null;
-  let wantedTab = params.get("tab");
 
   const jobOf = (id) => (/^[0-9a-f]{32}$/.test(id || "") ? id : null);   // a link may name a job, never another address
   const slugOf = (node) => node.closest("[role=tabpanel][id^=tab-]")?.id.slice("tab-".length);   // an exhibit's panel
@@ -95,11 +94,12 @@
       setTimeout(() => resumeJobs(slug), 0);
       watchVisibility();
     },
-    navigator(trigger) {
-      navigate = (tab) => trigger("select", { tab });
-      if (wantedTab && wantedTab !== "contents") navigate(wantedTab);
-      wantedTab = null;
+    door(element, trigger) {   // an exhibit is fetched when its tab is first opened; the one a link names came with the page
+      const slug = element.closest("[id^=door-]").id.slice("door-".length);
+      const here = window.gradio_config.components.some((component) => component.props.elem_id === `relay-${slug}`);
+      if (!here && !relays.has(slug)) trigger("select", {});
     },
+    navigator(trigger) { navigate = (tab) => trigger("select", { tab }); },
   };
 
   // ---- the address bar follows the exhibit in view

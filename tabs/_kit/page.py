@@ -12,6 +12,7 @@ import gradio as gr
 
 from core.sections import Section, chapters, sections
 from tabs._kit.context import Context
+from tabs._kit.doors import Page, door
 from tabs._kit.events import Explore
 from tabs._kit.exhibit import Exhibit
 from tabs._kit.room import furnish
@@ -33,10 +34,10 @@ SHORTCUTS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def build_page(exhibits: Sequence[Exhibit], context: Context) -> tuple[gr.Blocks, tuple[Explore, ...]]:
+def build_page(exhibits: Sequence[Exhibit], context: Context) -> tuple[Page, tuple[Explore, ...]]:
     """All of the page, and what answers each exhibit; nothing is computed yet, so no heavy library is imported."""
     following = {a.slug: b for a, b in pairwise(exhibits)}
-    with gr.Blocks(title="LLM入門ラボ", analytics_enabled=False, delete_cache=(600, 3600)) as page:
+    with Page(title="LLM入門ラボ", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         gr.HTML(_bar(), elem_classes="lab-bar", js_on_load=None, apply_default_css=False)
         navigator = gr.HTML(js_on_load="window.lab.navigator(trigger)", elem_classes="lab-relay", elem_id="navigator")
         shelves: dict[int, gr.Tabs] = {}
@@ -54,7 +55,9 @@ def build_page(exhibits: Sequence[Exhibit], context: Context) -> tuple[gr.Blocks
                         with gr.Tabs(elem_classes="lab-exhibits") as shelves[chapter.chapter]:
                             for exhibit in own:
                                 with gr.Tab(t(f"{exhibit.slug}.tab"), id=exhibit.slug, elem_id=f"tab-{exhibit.slug}"):
-                                    explorers.append(furnish(exhibit, context, following=following.get(exhibit.slug)))
+                                    with door(exhibit.slug):
+                                        explore = furnish(exhibit, context, following=following.get(exhibit.slug))
+                                    explorers.append(explore)
 
         def go(event: gr.EventData) -> list[Any]:
             """Open the tab a link or a button names; an unknown name opens the contents."""

@@ -26,6 +26,7 @@ from core.i18n import ASSETS, DEFAULT_LOCALE, Locale, as_locale, preferred_local
 from core.workspaces import WORKSPACE_COOKIE, is_identity, new_identity
 from tabs._kit import export, fetching
 from tabs._kit.context import Context
+from tabs._kit.doors import Page, open_at
 from tabs._kit.events import Explore, admit_visitor, sentence
 from tabs._kit.exhibit import Exhibit
 from tabs._kit.page import build_page
@@ -74,7 +75,7 @@ def create_app(exhibits: Sequence[Exhibit], context: Context, *, sweep_seconds: 
         i18n=catalogue(page),
         theme=theme(),
     )
-    app.add_middleware(FrontDoor)
+    app.add_middleware(FrontDoor, page=page)
     return app
 
 
@@ -198,8 +199,9 @@ class FrontDoor:
     The script has to run before Gradio's, which reads the browser's language only once; `head=` would come too late.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, page: Page) -> None:
         self.app = app
+        self.page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on; rewrite only ``GET /``."""
@@ -218,6 +220,8 @@ class FrontDoor:
             page = bytes(body)
             headers = [(k, v) for k, v in start["headers"] if k != b"content-length"]
             if start["status"] == 200 and b"<head>" in page:
+                if tab := request.query_params.get("tab"):
+                    page = open_at(page, self.page, tab)
                 page = _dress(page, _locale(request))
                 if "gzip" in request.headers.get("accept-encoding", ""):  # an eighth of the way for a class on Wi-Fi
                     page = gzip.compress(page, compresslevel=5, mtime=0)

@@ -77,6 +77,44 @@ def test_the_contents_page_maps_the_book(app: RunningApp, context: BrowserContex
     assert parse_qs(urlsplit(page.url).query)["tab"] == [EXHIBITS[0].slug]
 
 
+def test_the_first_page_is_no_heavier_than_its_doors(app: RunningApp, context: BrowserContext) -> None:
+    """What the browser mounts at first grows with the book by three small components for each exhibit, no more."""
+    page = context.new_page()
+    page.goto(app.url)
+    page.wait_for_selector(".lab-card")
+    page.wait_for_load_state("networkidle")
+    told = page.evaluate(
+        """() => ({ components: gradio_config.components.length, listeners: gradio_config.dependencies.length,
+                    elements: document.querySelectorAll("*").length,
+                    requests: performance.getEntriesByType("resource").length,
+                    kinds: [...new Set(gradio_config.components.map(one => one.type))] })"""
+    )
+    assert told["components"] <= 3 * len(EXHIBITS) + 40
+    assert told["listeners"] <= len(EXHIBITS) + 4
+    assert not {"textbox", "slider", "dropdown", "radio", "checkbox", "file", "api"} & set(told["kinds"])
+    assert told["elements"] <= 1_800
+    assert told["requests"] <= 60
+
+
+def test_every_door_opens_from_the_contents(app: RunningApp, context: BrowserContext) -> None:
+    """One visit to all exhibits: each is fetched once, drawn, and its widgets can be used."""
+    page = context.new_page()
+    page.goto(app.url)
+    page.wait_for_selector(".lab-card")
+    for number, exhibit in enumerate(EXHIBITS):
+        page.locator(".lab-card").nth(number).click()
+        panel = page.locator(f"#tab-{exhibit.slug}")
+        panel.locator("lab-tail").wait_for(timeout=DRAWN)
+        assert panel.locator("[id^=field-]").count() > 0
+        assert panel.locator("[id^=field-] :is(input, textarea):is(:disabled, [readonly])").count() == 0
+        page.locator("[data-goto=contents]").click()
+        page.wait_for_selector(".lab-card")
+    page.locator(".lab-card").first.click()
+    first = page.locator(f"#tab-{EXHIBITS[0].slug}")
+    first.locator("lab-tail").wait_for(timeout=DRAWN)
+    assert first.locator(".lab-head").count() == 1
+
+
 def test_typing_redraws_and_the_address_is_the_link(app: RunningApp, context: BrowserContext) -> None:
     page = open_exhibit(context, app.url, "tokens")
     box = page.locator("#field-tokens-text textarea")
