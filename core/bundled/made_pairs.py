@@ -1031,7 +1031,9 @@ def _both_ways(pairs: Iterable[tuple[T, T]]) -> dict[T, list[T]]:
 
 _WORDS = _both_ways(_ANTONYM_WORDS)
 _ADJECTIVES = _both_ways(_ANTONYM_ADJECTIVES)
-_VERBS = {verb[0]: others for verb, others in _both_ways(_ANTONYM_VERBS).items()}
+_VERBS: Mapping[str, Sequence[tuple[str, str]]] = {
+    verb[0]: others for verb, others in _both_ways(_ANTONYM_VERBS).items()
+}
 _CONNECTED = _both_ways((connect(*one), connect(*other)) for one, other in _ANTONYM_VERBS)
 
 

@@ -43,7 +43,7 @@ $training
 ## Results
 
 Measured by `python -m core.bundled evaluate $name --data DIR` on validation splits, whose rows are not among those it
-was trained on (its best checkpoint was chosen by them where it has one), beside baselines that learn no representation,
+was trained on ($chosen), beside baselines that learn no representation,
 and beside what the book reports for BERT-base (111 million parameters, partly on other data).
 ↓ marks numbers of which less is better.
 
@@ -61,6 +61,9 @@ $data
 """
 )
 
+CHOSEN: Mapping[str, str] = dict.fromkeys(
+    ("simcse", "simcse-supervised"), "its best checkpoint was chosen by scored pairs of JSTS's training part"
+)
 CODE = """\
 from core.tasks.loaded import load_task_model, predict
 from core.data.examples import $examples
@@ -292,6 +295,7 @@ def write_card(
         parameters_million=f"{parameters / 1e6:.1f}",
         size=describe_size(folder),
         training=describe_training(training),
+        chosen=CHOSEN.get(str(training.get("task", "")), "its best checkpoint was chosen by them where it has one"),
         table=table,
         details=describe_details(metrics.get("details", {})),
         limits="\n".join(f"- {limit}" for limit in limits),
