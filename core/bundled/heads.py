@@ -11,12 +11,11 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from core.bundled import labelled
 from core.bundled.files import read_json, write_json
-from core.bundled.labelled import Gathered, write_lines
+from core.bundled.gathering import Gathered, write_lines
 from core.bundled.pretraining import SHARD_SIZE
 from core.bundled.recipe import Recipe, Request
 from core.bundled.shards import VECTORS, share_vectors
@@ -36,10 +35,11 @@ class Head:
     name: str
     task: str
     base: str
-    gather: Callable[[Path], Gathered]
+    gather: Callable[..., Gathered]  # of the data folder, and of the teacher's where it is taught
     settings: Hyperparameters
     options: Mapping[str, Any] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    taught: bool = False  # by its base, which labels more rows for it
     shared: bool = True  # its word vectors are the encoder's
     shipped: bool = True  # else only a step on the way to another head
 
@@ -61,13 +61,13 @@ HEADS = (
     Head("tagging-crf", "tagging-crf", "other-names", labelled.gather_names,
          replace(FINE, epochs=12, learning_rate=3e-4, max_length=256), options={"transition_speed": 10.0}),
     Head("tagging", "tagging", "tagging-crf",
-         partial(labelled.gather_taught_names, teacher="tagging-crf", sentences=16_000, seed=1),
-         replace(FINE, epochs=3, learning_rate=3e-4, max_length=256)),
+         partial(labelled.gather_taught_names, sentences=16_000, seed=1),
+         replace(FINE, epochs=6, learning_rate=1e-3, max_length=256), taught=True),
     Head("simcse", "simcse", "encoder", partial(labelled.gather_sentences, sentences=24_000, seed=1),
          replace(FINE, epochs=2, batch_size=64, learning_rate=3e-4, max_length=32, evaluate_every=150,
                  length_grouping=False),
          options={"pooling": "mean", "deletion": 0.4}),
-    Head("simcse-supervised", "simcse-supervised", "encoder", labelled.gather_triples,
+    Head("simcse-supervised", "simcse-supervised", "encoder", partial(labelled.gather_triples, seed=1),
          replace(FINE, epochs=4, batch_size=64, learning_rate=1e-4, max_length=48, evaluate_every=40,
                  length_grouping=False),
          options={"pooling": "mean"}),
@@ -117,11 +117,12 @@ def train_head(head: Head, request: Request) -> None:
 
     counts, run = request.work / "data/counts.json", request.work / "run"
     if not counts.exists():
-        gathered = head.gather(request.data)
+        teacher = {"teacher": request.assets / "models" / head.base} if head.taught else {}
+        gathered = head.gather(request.data, **teacher)
         write_lines(gathered.train, request.work / "data/train.jsonl")
         write_lines(gathered.validation, request.work / "data/validation.jsonl")
         rows = [asdict(labelled_set) | {"rows": number} for labelled_set, number in gathered.counts]
-        write_json(counts, {"data": rows})
+        write_json(counts, {"data": rows, "judges": gathered.judges})
     run.mkdir(parents=True, exist_ok=True)
     if not (run / "config.json").exists():
         write_config(configure(head, request), run / "config.json")
@@ -164,6 +165,7 @@ def export_head(head: Head, request: Request) -> None:
             "base": head.base,
             "parameters": model.num_parameters(),
             "data": _list_data(head, request),
+            "judges": read_json(request.work / "data/counts.json").get("judges", ""),
             "labels": data["labels"],
             "config": {name: run_config[name] for name in ("hyperparameters", "options", "frozen")},
             "steps": max((event.get("step", 0) for event in events), default=0),

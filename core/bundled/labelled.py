@@ -5,37 +5,24 @@ They lie outside the project in a data folder, one subfolder each, as the cards 
 
 from __future__ import annotations
 
-import gzip
-import json
 import random
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from core.bundled.gathering import RUNNING_TEXT, Gathered, LabelledSet, Row, draw, read_lines
+from core.bundled.made_pairs import gather_made_pairs
 from core.bundled.splits import split_jnli
 from core.data.examples import TaggedText
 from core.data.splits import normalize_content
 from core.settings import ROOT
 
-Row = dict[str, Any]
-
 SAMPLES = ROOT / "assets/samples"
-JUDGES = 1_000
-TAUGHT_CHARACTERS = (20, 110)
+JUDGES = "scored pairs of JSTS's training part"
+TAUGHT_CHARACTERS = (20, 110)  # of a sentence that the tagger is taught with
 SENTENCE = re.compile(r"[^。\n]*(?:[。\n]+|$)")
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledSet:
-    """One set: its folder, what it is, whose it is, and its licence."""
-
-    folder: str
-    kind: str
-    credit: str
-    licence: str
 
 
 ECONOMY_WATCHERS = LabelledSet(
@@ -69,23 +56,11 @@ WIKINEWS = LabelledSet(
     "wikinews_headline", "news and their headlines", "Wikinews contributors, jawikinews-headline-dataset", "CC BY 2.5"
 )
 PASSAGES = LabelledSet("passages", "paragraphs of Wikipedia", "Wikipedia contributors", "CC BY-SA 3.0")
-RUNNING_TEXT = LabelledSet(
-    "pretrain", "sentences of the running text that the encoder's card lists", "see there", "CC BY-SA 4.0"
-)
 
 TAUGHT = LabelledSet(
     "pretrain", "sentences of the running text with the names that `tagging-crf` finds in them", "see there",
     "CC BY-SA 4.0",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """Rows to train on and to validate by, and how many of the former came from which set."""
-
-    train: Sequence[Row]
-    validation: Sequence[Row]
-    counts: Sequence[tuple[LabelledSet, int]]
 
 
 def gather_sentiment(data: Path, *, comments: int, seed: int) -> Gathered:
@@ -128,8 +103,6 @@ def gather_inference(data: Path, *, templates: int, made: int, seed: int) -> Gat
 
     Captions alone teach captions: the last are there for every other kind of sentence.
     """
-    from core.bundled.made_pairs import gather_made_pairs  # which builds on this module
-
     train, kept = split_jnli(list(read_rows(data, JNLI, "valid")))
     jnli, jsick = [_labelled(row) for row in train], [_labelled(row) for row in read_rows(data, JSICK, "train")]
     jamp = draw([_labelled(row) for row in read_rows(data, JAMP, "train")], templates, seed=seed)
@@ -156,13 +129,19 @@ def gather_names(data: Path) -> Gathered:
     return Gathered(train, [_tagged(row) for row in read_rows(data, STOCKMARK, "dev")], ((STOCKMARK, len(train)),))
 
 
-def gather_taught_names(data: Path, *, teacher: str, sentences: int, seed: int) -> Gathered:
-    """Stockmark's names, and sentences with the names that a bundled tagger finds (Hinton et al. 2015, distillation).
+def gather_taught_names(data: Path, *, teacher: Path, sentences: int, seed: int) -> Gathered:
+    """Stockmark's names, and sentences with the names that the tagger in a folder finds.
 
-    Token by token a small model contradicts itself inside a name; a CRF's names are whole, and there is no end of them.
+    Token by token a small model contradicts itself inside a name; a CRF's names are whole, and there is no end of them
+    (distillation: Hinton et al. 2015).
     """
-    from core.tasks.loaded import load_task_model, predict
+    from core.tasks.loaded import load_tokenizer_of, read_setup
+    from core.tasks.registry import find_task
 
+    read = read_setup(teacher)
+    assert read is not None  # every head is exported with it
+    task, setup = find_task(read[0]), read[1]
+    model = task.load(str(teacher), setup).eval()
     found = {
         f"{sentence}。"
         for name in ("kyoto_wiki", "jaquad_train_contexts", "jawiki_country", "wikinews_train")
@@ -172,9 +151,10 @@ def gather_taught_names(data: Path, *, teacher: str, sentences: int, seed: int) 
         if TAUGHT_CHARACTERS[0] <= len(sentence) <= TAUGHT_CHARACTERS[1]
     }
     texts = [TaggedText(text, ()) for text in draw(sorted(found), sentences, seed=seed)]
+    predictions = task.predict(model, load_tokenizer_of(teacher), texts, setup)
     taught = [
         {"text": text.text, "entities": [{"span": span, "type": name} for *span, name in prediction.predicted]}
-        for text, prediction in zip(texts, predict(load_task_model(teacher), texts), strict=True)
+        for text, prediction in zip(texts, predictions, strict=True)
         if prediction.predicted
     ]
     gold = gather_names(data)
@@ -216,22 +196,25 @@ def gather_sentences(data: Path, *, sentences: int, seed: int) -> Gathered:
         drawn += [{"text": text} for text in draw(sorted(found), round(share * sentences), seed=seed)]
     captions = {row[name] for row in read_rows(data, JSTS, "train") for name in ("sentence1", "sentence2")}
     train = [*drawn, *({"text": text} for text in sorted(captions))]
-    return Gathered(train, draw_judges(data, seed=seed), ((RUNNING_TEXT, len(drawn)), (JSTS, len(captions))))
+    counts = ((RUNNING_TEXT, len(drawn)), (JSTS, len(captions)))
+    return Gathered(train, draw_judges(data, seed=seed), counts, JUDGES)
 
 
 def draw_judges(data: Path, *, seed: int) -> list[Row]:
     """Scored pairs that checkpoints of sentence encoders are judged by."""
-    rows = draw(list(read_rows(data, JSTS, "train")), JUDGES, seed=seed)
+    rows = draw(list(read_rows(data, JSTS, "train")), 1_000, seed=seed)
     return [_scored(row, float(row["label"])) for row in rows]
 
 
-def gather_triples(data: Path) -> Gathered:
+def gather_triples(data: Path, *, seed: int) -> Gathered:
     """From labelled pairs, in both directions: a sentence, one that follows from it or that it follows from, and one
     that contradicts it or does neither.
 
-    JNLI and JSTS tell of the same captions: a pair that likeness is judged by is not trained on.
+    JNLI and JSTS tell of the same captions: a pair that likeness is judged by, for choosing or for reporting, is not
+    trained on.
     """
-    judged = {_subject(row) for row in read_rows(data, JSTS, "valid")}
+    judges = draw_judges(data, seed=seed)
+    judged = {_subject(row) for row in (*judges, *read_rows(data, JSTS, "valid"))}
     train = [row for row in split_jnli(list(read_rows(data, JNLI, "valid")))[0] if _subject(row) not in judged]
     by_anchor: dict[str, dict[str, list[str]]] = {}
     counts = []
@@ -245,7 +228,7 @@ def gather_triples(data: Path) -> Gathered:
         against = [*others.get("contradiction", ()), *others.get("neutral", ())] or [""]
         for number, positive in enumerate(others.get("entailment", ())):
             triples.append({"anchor": anchor, "positive": positive, "negative": against[number % len(against)]})
-    return Gathered(triples, draw_judges(data, seed=1), tuple(counts))
+    return Gathered(triples, judges, tuple(counts), JUDGES)
 
 
 def gather_questions(data: Path, *, questions: int, validation: int, seed: int) -> Gathered:
@@ -312,27 +295,6 @@ def read_rows(data: Path, labelled: LabelledSet, part: str) -> Iterator[Row]:
 def read_samples(name: str) -> Iterator[Row]:
     """Read one of the files written for this project."""
     yield from read_lines(SAMPLES / f"{name}.jsonl")
-
-
-def read_lines(path: Path) -> Iterator[Row]:
-    """Read JSON lines."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
-
-
-def write_lines(rows: Iterable[Row], path: Path) -> None:
-    """Write JSON lines."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as file:
-        for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-
-def draw(rows: Sequence[Any], count: int, *, seed: int) -> list[Any]:
-    """Draw rows without putting back; all of them, shuffled, when there are fewer."""
-    return random.Random(seed).sample(rows, min(count, len(rows)))
 
 
 def _sentences(line: str) -> Iterator[str]:

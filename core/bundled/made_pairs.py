@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from core.bundled.labelled import RUNNING_TEXT, Gathered, Row, draw, read_lines
+from core.bundled.gathering import RUNNING_TEXT, Gathered, Row, draw, read_lines
 from core.text.segmentation import load_mecab
 
 T = TypeVar("T")

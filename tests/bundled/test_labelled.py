@@ -10,9 +10,13 @@ import pytest
 from core.bundled import labelled
 from core.bundled.heads import HEADS
 from core.bundled.made_pairs import SOURCES
+from core.data.examples import TaggedText
+from core.i18n import ASSETS
+from core.tasks.loaded import load_task_model, predict
 from core.tasks.registry import TASKS, find_task
 from tests.bundled.family import write_rows
 
+CAPITAL = "フランスの首都パリでは、エマニュエル・マクロン大統領が演説した。"
 PAIRS = [("猫が寝ている", "動物が寝ている"), ("犬が走る", "犬が止まる"), ("空が青い", "海が広い")] * 4
 
 
@@ -41,15 +45,20 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_rows(
         folder / "jglue/jnli/valid.jsonl", [pair | {"yjcaptions_id": f"{n}-1-2"} for n, pair in enumerate(pairs)]
     )
-    write_rows(folder / "jglue/jsts/train.jsonl.gz", [pair | {"label": 2.5} for pair in pairs])
+    scored = [pair | {"sentence1": f"{pair['sentence1']}よ", "label": 2.5} for pair in pairs]
+    scored[0] = pairs[0] | {"label": 2.5}  # one that has a label of inference too
+    write_rows(folder / "jglue/jsts/train.jsonl.gz", scored)
     write_rows(folder / "jglue/jsts/valid.jsonl", [pair | {"label": 1.5} for pair in pairs])
     names = [
         {"text": "京都の人", "entities": [{"name": "京都", "span": [0, 2], "type": kind}]} for kind in ("A", "OPTIONAL")
     ]
     write_rows(folder / "wikipedia_annotated_corpus/train.jsonl.gz", names)
     write_rows(folder / "wikipedia_annotated_corpus/dev.jsonl", names)
+    write_rows(folder / "stockmark_ner/train.jsonl.gz", names[:1])
+    write_rows(folder / "stockmark_ner/dev.jsonl", names[:1])
+    write_rows(folder / "pretrain/jawiki_country.jsonl.gz", [{"text": f"{CAPITAL}とても良い。"}])
     text = "今日は公園へ行きました。短い。とても良い天気でしたね。"
-    for name in SOURCES:
+    for name in SOURCES.keys() - {"jawiki_country"}:
         write_rows(folder / f"pretrain/{name}.jsonl.gz", [{"text": f"A:{text}"}])
     return folder
 
@@ -87,14 +96,27 @@ def test_names_that_nobody_could_decide_are_left_out(data: Path) -> None:
     assert [row["entities"][0]["type"] if row["entities"] else None for row in gathered.train] == ["A", None]
 
 
+def test_a_tagger_is_taught_with_the_names_that_its_base_finds(data: Path) -> None:
+    teacher = load_task_model("tagging-crf")
+    gathered = labelled.gather_taught_names(data, teacher=ASSETS / "models/tagging-crf", sentences=9, seed=1)
+    (prediction,) = predict(teacher, [TaggedText(CAPITAL, ())])
+    assert [(one.folder, count) for one, count in gathered.counts] == [("stockmark_ner", 1), ("pretrain", 1)]
+    assert gathered.train[1]["text"] == CAPITAL
+    assert [(*one["span"], one["type"]) for one in gathered.train[1]["entities"]] == list(
+        map(tuple, prediction.predicted)
+    )
+
+
 def test_sentences_lose_speakers_and_short_ones_are_dropped(data: Path) -> None:
     gathered = labelled.gather_sentences(data, sentences=40, seed=1)
-    captions = {text for n, pair in enumerate(PAIRS) for text in (f"{n}で{pair[0]}", f"{n}で{pair[1]}")}
+    captions = {
+        row[name] for row in labelled.read_rows(data, labelled.JSTS, "train") for name in ("sentence1", "sentence2")
+    }
     assert {row["text"] for row in gathered.train} == {"今日は公園へ行きました", "とても良い天気でしたね"} | captions
 
 
 def test_sentence_encoders_are_chosen_by_pairs_that_are_not_reported(data: Path) -> None:
-    for gathered in (labelled.gather_sentences(data, sentences=4, seed=1), labelled.gather_triples(data)):
+    for gathered in (labelled.gather_sentences(data, sentences=4, seed=1), labelled.gather_triples(data, seed=1)):
         assert {row["score"] for row in gathered.validation} == {2.5}  # JSTS's training part; the other has 1.5
 
 
@@ -116,7 +138,7 @@ def test_cropped_passages_hold_their_answers() -> None:
 
 
 def test_triples_have_what_follows_and_what_does_not(data: Path) -> None:
-    triples = labelled.gather_triples(data).train
+    triples = labelled.gather_triples(data, seed=1).train
     pairs = {(f"{n}で{one}", f"{n}で{other}"): n % 3 for n, (one, other) in enumerate(PAIRS)}
     pairs |= {(other, one): label for (one, other), label in pairs.items()}
     assert triples
@@ -125,9 +147,10 @@ def test_triples_have_what_follows_and_what_does_not(data: Path) -> None:
 
 
 def test_no_pair_is_trained_on_that_likeness_is_judged_by(data: Path) -> None:
-    judged = {frozenset((row["sentence1"], row["sentence2"])) for row in labelled.gather_similarity(data).validation}
-    assert len(judged) == len(PAIRS)  # all of JNLI's here: what is left are JSICK's
-    assert [count for one, count in labelled.gather_triples(data).counts if one is labelled.JNLI] == [0]
+    gathered = labelled.gather_triples(data, seed=1)
+    reported = {frozenset((row["sentence1"], row["sentence2"])) for row in labelled.gather_similarity(data).validation}
+    assert len(reported) == len(PAIRS)  # all of JNLI's here: what is left are JSICK's
+    assert [count for one, count in gathered.counts if one is labelled.JNLI] == [0]
 
 
 def test_every_head_learns_a_known_task_with_options_it_has() -> None:
