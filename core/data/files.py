@@ -23,7 +23,7 @@ LARGEST_FILE = 200_000_000  # bytes, after decompression; as rows they take a fe
 LARGEST_GROWTH = 20
 _SMALL = 10_000_000  # bytes, after decompression
 _LONGEST_RECORD = 1_000  # lines; a quoted cell that goes on longer has lost its closing quote
-_PARQUET_ROWS = 10_000  # unpacked at once
+_PARQUET_ROWS = 256  # unpacked at once, where they are small
 _LARGEST_FIELD = 2**31 - 1  # the csv module refuses cells over 131,072 characters unless told otherwise
 _ENCODINGS = ("utf-8", "cp932")
 _DELIMITERS = (",", "\t", ";", "|")
@@ -203,7 +203,7 @@ def _read_parquet(path: Path, *, compressed: bool) -> Table:
     try:
         with pyarrow.parquet.ParquetFile(source) as file:
             # Batch by batch: a column of one value a billion times over is a few bytes until it is unpacked.
-            for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+            for batch in file.iter_batches(batch_size=_fitting_rows(file, limit)):
                 size += batch.nbytes
                 if size > limit:
                     raise _too_large(path, limit)
@@ -211,6 +211,17 @@ def _read_parquet(path: Path, *, compressed: bool) -> Table:
     except (pyarrow.ArrowException, OSError, ValueError):
         raise InvalidInput("error.data.parquet", source=path.name) from None
     return make_table(path.name, [Row(number, row) for number, row in enumerate(values, start=1)])
+
+
+def _fitting_rows(file: Any, limit: int) -> int:
+    """How many rows are unpacked at once: from one on twice as many for as long as the first ones fit."""
+    rows = 1
+    while rows < _PARQUET_ROWS:
+        first = next(file.iter_batches(batch_size=rows), None)
+        if first is None or 2 * first.nbytes > limit:
+            break
+        rows *= 2
+    return rows
 
 
 def _parse_csv(text: str, source: str) -> Table:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +16,8 @@ import pytest
 from core.data.files import read_file
 from core.data.rows import Table
 from core.errors import InvalidInput
+
+ROOT = Path(__file__).parents[2]
 
 
 def put(folder: Path, name: str, content: str | bytes) -> str:
@@ -212,6 +216,39 @@ def test_a_compressed_file_may_grow_as_texts_do(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(InvalidInput) as caught:
         read_file(put(tmp_path, "a.txt.gz", "\n".join(lines)))
     assert caught.value.key == "error.data.too_large"
+
+
+MEASURE = """
+import sys
+from pathlib import Path
+import pyarrow.parquet
+from core.data import files
+from core.errors import InvalidInput
+
+def peak():
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+
+before = peak()
+try:
+    files.read_file(sys.argv[1])
+except InvalidInput as error:
+    print(error.key, peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_small_parquet_file_does_not_fill_the_memory_before_it_is_refused(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    path = tmp_path / "a.parquet"
+    table = pyarrow.table({"t": pyarrow.array(["a" * 50_000] * 10_000)})
+    pyarrow.parquet.write_table(table, path, compression="zstd", write_statistics=False)
+    assert path.stat().st_size < 2_000
+    command = [sys.executable, "-c", MEASURE, str(path)]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert told[0] == "error.data.too_large"
+    assert int(told[1]) < 100_000, "kilobytes: the file may hold ten megabytes"
 
 
 def test_a_parquet_file_may_not_unpack_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
