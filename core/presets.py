@@ -94,6 +94,11 @@ def locate(name: str, presets: tuple[Preset, ...]) -> str:
     return name
 
 
+def is_path(name: str) -> bool:
+    """Whether a model is named by a place on this machine's disk."""
+    return Path(name).is_absolute() or name.startswith((".", "~"))
+
+
 def permit(name: str, presets: tuple[Preset, ...], limits: Limits) -> None:
     """Check that this mode lets a visitor name `name` as a model.
 
@@ -102,7 +107,7 @@ def permit(name: str, presets: tuple[Preset, ...], limits: Limits) -> None:
     """
     if name in ids(presets):
         return
-    if Path(name).is_absolute() or name.startswith((".", "~")):
+    if is_path(name):
         if not limits.local_folders:
             raise NotAllowedHere("error.model.folder_not_here")
     elif not limits.hub_models:

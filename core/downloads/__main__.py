@@ -1,22 +1,30 @@
-"""Fetch files of a repository of the Hub: ``python -m core.downloads REPOSITORY REVISION PATTERN …``.
+"""The work that needs a connection, in a process of its own, which can be ended however the connection hangs.
 
-Prints the number of bytes received so far, a line each time; the exit status is 0 when everything is here.
+``python -m core.downloads plan PURPOSE SOURCE …`` prints what `make_plan` says of each, as JSON; ``fetch PURPOSE
+SOURCE`` prints the number of bytes received so far, a line each time, and exits with 0 when everything is here. It ends
+when its standard input does, and so with the app that started it.
 """
 
 from __future__ import annotations
 
 import io
+import json
+import os
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from huggingface_hub import constants, snapshot_download
+import httpx2
+from huggingface_hub import constants, set_client_factory, snapshot_download
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from core.downloads.plans import IGNORED
+from core.downloads.plans import Purpose, Wanted, make_plan
+from core.errors import AppError
+from core.models.loading import IGNORED_FILES
 
 CHUNK = 1_048_576  # bytes; ten times as many, the library's choice, are ten seconds of a shared line
+SILENCE = 30.0  # seconds without a word from the Hub; the library would wait for ever
 
 
 class Meter(tqdm):
@@ -39,19 +47,47 @@ class Meter(tqdm):
         return moved
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Fetch what the command line names; returns the exit status."""
-    repository, revision, *patterns = sys.argv[1:] if arguments is None else arguments
-    constants.DOWNLOAD_CHUNK_SIZE = CHUNK
+def plan(wanted: Sequence[Wanted]) -> None:
+    """Print what has to be fetched, or why it cannot be."""
+    told: dict[str, Any]
+    try:
+        told = {"bytes": [make_plan(one).bytes for one in wanted]}
+    except AppError as error:
+        told = {"error": type(error).__name__, "key": error.key, "params": error.params}
+    sys.stdout.write(json.dumps(told))
+
+
+def fetch(wanted: Wanted) -> None:
+    """Fetch the files into the cache."""
     snapshot_download(
-        repository,
-        revision=revision,
-        allow_patterns=patterns,
-        ignore_patterns=list(IGNORED),
+        wanted.source,
+        revision=wanted.revision,
+        allow_patterns=list(wanted.patterns),
+        ignore_patterns=list(IGNORED_FILES),
         tqdm_class=Meter,
     )
-    return 0
+
+
+def main() -> None:
+    """Do what the command line asks for."""
+    verb, *named = sys.argv[1:]
+    wanted = [Wanted(source, cast(Purpose, purpose)) for purpose, source in zip(named[::2], named[1::2], strict=True)]
+    threading.Thread(target=_follow, daemon=True).start()
+    constants.DOWNLOAD_CHUNK_SIZE = CHUNK
+    set_client_factory(lambda: httpx2.Client(follow_redirects=True, timeout=SILENCE))
+    if verb == "plan":
+        plan(wanted)
+    else:
+        for one in wanted:
+            fetch(one)
+
+
+def _follow() -> None:
+    """Leave when the app has left."""
+    while os.read(0, 1_024):
+        pass
+    os._exit(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

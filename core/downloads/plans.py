@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
 from core.errors import ModelUnavailable
-from core.models.loading import PICKLES, check_repository, telling_by_key
-from core.presets import HEADS, MODELS, TOKENIZERS, Preset
+from core.models.loading import IGNORED_FILES, PICKLES, WORD_FILES, check_repository, model_files, telling_by_key
+from core.presets import HEADS, MODELS, TOKENIZERS, Preset, ids
+from core.text.tokenizers import VOCABULARY_FILES, holds_tokenizer
 
 Purpose = Literal["tokenizer", "encoder", "task"]
 
 SHELVES: Mapping[Purpose, tuple[Preset, ...]] = MappingProxyType(
     {"tokenizer": TOKENIZERS, "encoder": MODELS, "task": HEADS}
 )
-IGNORED = ("*/*",)  # folders inside a repository hold other formats of the same weights
-_WORDS = ("*.json", "*.txt", "*.model", "*.jinja")
 TOKENIZER_BYTES = 200_000_000  # more is no tokenizer
 SPARE_BYTES = 500_000_000  # of the disk, which stay free
 
@@ -45,9 +44,8 @@ class Wanted:
     def patterns(self) -> tuple[str, ...]:
         """The files that are taken; a pickle only where the catalogue says that there is nothing else."""
         if self.purpose == "tokenizer":
-            return _WORDS
-        pickled = self.preset is not None and self.preset.pickled
-        return (*_WORDS, "*.safetensors", *(PICKLES if pickled else ()))
+            return WORD_FILES
+        return model_files(allow_pickle=self.preset is not None and self.preset.pickled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +56,14 @@ class Plan:
     bytes: int
 
 
+def find_shelf(options: Sequence[str]) -> Purpose | None:
+    """What a choice of these is for: the shelf that all of them stand on; None for no choice of models."""
+    shelves = (purpose for purpose, presets in SHELVES.items() if set(options) <= set(ids(presets)))
+    return next(shelves, None) if options else None
+
+
 def is_here(wanted: Wanted) -> bool:
-    """Whether all files that the cache knows of lie on this disk; the network is not asked."""
+    """Whether what the cache holds of it can be loaded: a vocabulary and weights; the network is not asked."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
@@ -69,21 +73,22 @@ def is_here(wanted: Wanted) -> bool:
                 wanted.source,
                 revision=wanted.revision,
                 allow_patterns=list(wanted.patterns),
-                ignore_patterns=list(IGNORED),
+                ignore_patterns=list(IGNORED_FILES),
                 local_files_only=True,
             )
         )
     except (LocalEntryNotFoundError, HFValidationError):
         return False
     weights = (*folder.glob("*.safetensors"), *(folder / name for name in PICKLES if name in wanted.patterns))
-    return wanted.purpose == "tokenizer" or any(path.is_file() for path in weights)
+    return holds_tokenizer(folder) and (wanted.purpose == "tokenizer" or any(path.is_file() for path in weights))
 
 
 def make_plan(wanted: Wanted) -> Plan:
     """Ask the Hub what is missing here.
 
     Raises:
-        ModelUnavailable: unknown, gated, no model, not loadable safely, too large, or the Hub cannot be reached.
+        ModelUnavailable: unknown, gated, no model, no tokenizer, not loadable safely, too large, or the Hub cannot be
+            reached.
         ServiceError: the Hub refused for a reason of its own.
     """
     from huggingface_hub import is_offline_mode, snapshot_download
@@ -104,11 +109,13 @@ def make_plan(wanted: Wanted) -> Plan:
                 wanted.source,
                 revision=wanted.revision,
                 allow_patterns=list(wanted.patterns),
-                ignore_patterns=list(IGNORED),
+                ignore_patterns=list(IGNORED_FILES),
                 dry_run=True,
             )
         except DryRunError as error:  # of whatever kept the client from listing the files
             raise error.__cause__ or error from None
+    if not {file.filename for file in files} & set(VOCABULARY_FILES):
+        raise ModelUnavailable("error.model.no_tokenizer", source=wanted.source)
     missing = sum(file.file_size or 0 for file in files if file.will_download)
     if wanted.purpose == "tokenizer" and missing > TOKENIZER_BYTES:
         raise ModelUnavailable(
@@ -121,7 +128,7 @@ def make_plan(wanted: Wanted) -> Plan:
 
 
 def require_disk(plans: tuple[Plan, ...]) -> None:
-    """Check that everything fits onto the disk of the cache.
+    """Check that what has to be fetched fits onto the disk of the cache.
 
     Raises:
         ModelUnavailable: it does not.
@@ -131,7 +138,7 @@ def require_disk(plans: tuple[Plan, ...]) -> None:
     cache = Path(constants.HF_HUB_CACHE).absolute()
     place = next(path for path in (cache, *cache.parents) if path.exists())
     needed, free = sum(plan.bytes for plan in plans), shutil.disk_usage(place).free - SPARE_BYTES
-    if needed > free:
+    if needed and needed > free:
         sources = ", ".join(plan.wanted.source for plan in plans)
         raise ModelUnavailable(
             "error.model.no_disk", source=sources, megabytes=needed // 10**6, free=max(free, 0) // 10**6

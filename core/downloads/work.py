@@ -1,23 +1,27 @@
-"""The job: a process of its own fetches the files, so that stopping stops it, however the connection hangs."""
+"""The job: a process of its own asks the Hub and fetches the files, so that stopping stops it, however it hangs."""
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from core.downloads.plans import Plan, Wanted, make_plan, require_disk
-from core.errors import ModelUnavailable
+from core.downloads.plans import Plan, Wanted, require_disk
+from core.errors import ModelUnavailable, ServiceError
 from core.jobs import Progress, Work
 from core.settings import ROOT
 
 logger = logging.getLogger(__name__)
 
+JOB = "fetch"  # the kind of these jobs
 PAUSE = 0.2  # seconds from one look at the progress to the next
 PATIENCE = 5.0  # seconds that the process gets to end
 
@@ -33,7 +37,7 @@ def fetch(wanted: Sequence[Wanted]) -> Work:
     """
     told = {"sources": [one.source for one in wanted]}
     yield Progress(0, 0, partial=told)
-    plans = tuple(make_plan(one) for one in wanted)
+    plans = yield from _plan(wanted)
     require_disk(plans)
     total, done = sum(plan.bytes for plan in plans), 0
     for plan in plans:
@@ -44,39 +48,103 @@ def fetch(wanted: Sequence[Wanted]) -> Work:
     return told
 
 
+@dataclass(frozen=True)
+class _Child:
+    """A process of `core.downloads`, and the files that take what it prints."""
+
+    process: subprocess.Popen[bytes]
+    out: Path
+    err: Path
+
+    def runs(self) -> bool:
+        return self.process.poll() is None
+
+    def said(self) -> str:
+        return self.out.read_text("utf-8")
+
+    def complaints(self) -> str:
+        return self.err.read_text("utf-8", "replace")[-2_000:]
+
+
+def _plan(wanted: Sequence[Wanted]) -> Generator[Progress, None, tuple[Plan, ...]]:
+    with _started("plan", wanted) as child:
+        while child.runs():
+            yield Progress(0, 0)
+            time.sleep(PAUSE)
+        if child.process.returncode:
+            raise RuntimeError(child.complaints())
+        told = json.loads(child.said())
+    if "error" in told:
+        kind = ServiceError if told["error"] == ServiceError.__name__ else ModelUnavailable
+        raise kind(told["key"], **told["params"])
+    return tuple(Plan(one, missing) for one, missing in zip(wanted, told["bytes"], strict=True))
+
+
 def _receive(plan: Plan) -> Iterator[int]:
     """Bytes received so far, again and again until all are here."""
-    wanted, partial = plan.wanted, set(_partial_files(plan))
-    command = [sys.executable, "-m", "core.downloads", wanted.source, wanted.revision, *wanted.patterns]
+    with _tidied(plan.wanted), _started("fetch", [plan.wanted]) as child:
+        while child.runs():
+            yield _last_number(child.said())
+            time.sleep(PAUSE)
+        if child.process.returncode:
+            logger.warning("%s was not fetched: %s", plan.wanted.source, child.complaints())
+            raise ModelUnavailable("error.model.broken_off", source=plan.wanted.source)
+
+
+@contextmanager
+def _started(verb: str, wanted: Sequence[Wanted]) -> Iterator[_Child]:
+    """The process while it works; in the end it does not run any more.
+
+    It holds a pipe from here as its standard input, by which it learns that the app has died. Ctrl-C is for the app,
+    which ends it in its own time.
+    """
+    named = [argument for one in wanted for argument in (one.purpose, one.source)]
     with tempfile.TemporaryDirectory() as folder:
-        received, complaints = Path(folder) / "received", Path(folder) / "complaints"
-        with received.open("wb") as out, complaints.open("wb") as err:
-            process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        with out.open("wb") as said, err.open("wb") as complaints:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "core.downloads", verb, *named],
+                cwd=ROOT,
+                env=os.environ | {"HF_HUB_DISABLE_XET": "1"},  # one way to fetch, the one that is tested
+                stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=complaints,
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
+            )
         try:
-            while process.poll() is None:
-                yield _last_number(received)
-                time.sleep(PAUSE)
+            yield _Child(process, out, err)
         finally:
             _end(process)
-            if process.returncode:
-                for path in set(_partial_files(plan)) - partial:  # hundreds of megabytes that nobody would use
-                    path.unlink(missing_ok=True)
-        if process.returncode:
-            logger.warning("%s was not fetched: %s", wanted.source, complaints.read_text("utf-8", "replace")[-2_000:])
-            raise ModelUnavailable("error.model.broken_off", source=wanted.source)
 
 
-def _partial_files(plan: Plan) -> Iterator[Path]:
-    """The files in the cache that are not complete."""
+@contextmanager
+def _tidied(wanted: Wanted) -> Iterator[None]:
+    """When it fails inside, the cache is left without torn files, and without a name for what is not whole.
+
+    A snapshot of some of the words would otherwise be loaded as a tokenizer that is not quite the right one.
+    """
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
-    name = repo_folder_name(repo_id=plan.wanted.source, repo_type="model")
-    return (Path(constants.HF_HUB_CACHE) / name / "blobs").glob("*.incomplete")
+    place = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=wanted.source, repo_type="model")
+    name = place / "refs" / wanted.revision
+    torn = set((place / "blobs").glob("*.incomplete"))
+    named = name.read_bytes() if name.is_file() else None
+    try:
+        yield
+    except BaseException:  # among them the end of a generator that is closed
+        for path in set((place / "blobs").glob("*.incomplete")) - torn:  # hundreds of megabytes that nobody would use
+            path.unlink(missing_ok=True)
+        if named is None:
+            name.unlink(missing_ok=True)
+        else:
+            name.write_bytes(named)
+        raise
 
 
-def _last_number(path: Path) -> int:
-    lines = path.read_text("utf-8").split("\n")[:-1]  # the last one may still be on its way
+def _last_number(said: str) -> int:
+    lines = said.split("\n")[:-1]  # the last one may still be on its way
     return int(lines[-1]) if lines else 0
 
 
@@ -88,3 +156,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.kill()
         process.wait()
+    if process.stdin:
+        process.stdin.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import tempfile
 import threading
 import time
 from collections import OrderedDict
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from core.errors import ModelUnavailable, ServiceError
 from core.libraries import import_transformers
-from core.presets import MODELS, Preset, locate, models_folder
+from core.presets import MODELS, Preset, is_path, locate, models_folder
 from core.text.tokenizers import SubwordTokenizer, load_tokenizer
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ Head = Literal["base", "masked-lm"]
 MEMORY_BYTES = 2_000_000_000  # for all shared models together, in float32: four models of BERT's base size
 WEIGHTS, WEIGHTS_INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+# What is taken of a repository of the Hub; folders inside it hold other formats of the same weights.
+WORD_FILES = ("*.json", "*.txt", "*.model", "*.jinja")
+IGNORED_FILES = ("*/*",)
 
 # One load at a time in the whole process, whichever cache asks. Two at once would need twice the memory; and while
 # transformers loads a model it replaces `PreTrainedModel.tie_weights` by nothing: of two loads that overlap, the second
@@ -143,24 +147,18 @@ class ModelFolder:
         _check_size(_bytes_in_memory(self.weights), source)
 
 
-def load_model(
-    source: str, *, head: Head = "masked-lm", allow_download: bool = False, allow_pickle: bool = False
-) -> LoadedModel:
+def load_model(source: str, *, head: Head = "masked-lm") -> LoadedModel:
     """The model behind a preset's id, an absolute folder or a Hub id, from the cache all visitors share.
 
-    What is on the disk is used without asking the network. `allow_pickle` also takes ``pytorch_model.bin`` (tensors
-    only, still no code); it is for the local mode, on the visitor's word.
+    The network is not asked.
 
     Raises:
         ModelUnavailable: unknown, not on this disk, no model, not loadable safely, without such a head, or too large.
-        ServiceError: the Hub refused for a reason of its own.
         InvalidInput: `source` has not the form of a name.
     """
-    found = find_folder(source, MODELS, allow_download=allow_download, allow_pickle=allow_pickle, encoders_only=True)
+    found = find_folder(source, MODELS, encoders_only=True)
     found.check_size(source)
-    model: LoadedModel = SHARED.get(
-        (found.path, found.written, head), lambda: _load(source, found.path, head, allow_pickle=allow_pickle)
-    )
+    model: LoadedModel = SHARED.get((found.path, found.written, head), lambda: _load(source, found.path, head))
     return model
 
 
@@ -185,15 +183,14 @@ def find_folder(
     presets: tuple[Preset, ...],
     *,
     allow_download: bool = False,
-    allow_pickle: bool = False,
     encoders_only: bool = False,
     limited: bool = True,
 ) -> ModelFolder:
     """The folder behind a preset's id, the name of a bundled model, a path or an id of the Hub, with its files checked.
 
-    Safetensors are asked for, unless `allow_pickle` or the catalogue says that there is a pickle only; code of a
-    repository's own is refused. What is downloaded is checked before its weights travel; `limited`: also that it fits
-    into the budget of shared models.
+    Safetensors are asked for, unless the catalogue says that there is a pickle only; code of a repository's own is
+    refused. What is downloaded is checked before its weights travel; `limited`: also that it fits into the budget of
+    shared models.
 
     Raises:
         ModelUnavailable: not there, no model, not loadable safely, or of a kind that is not supported.
@@ -201,8 +198,8 @@ def find_folder(
         InvalidInput: `source` has not the form of a name.
     """
     preset = find_preset(source, presets)
-    pickle = allow_pickle or (preset is not None and preset.pickled)
-    named_as_path = Path(source).is_absolute() or source.startswith((".", "~"))
+    pickle = preset is not None and preset.pickled
+    named_as_path = is_path(source)
     place = source if named_as_path else locate(source, presets)
     if not named_as_path and not Path(place).is_absolute() and Path(source).name == source:
         family = models_folder() / source  # trained here, though no row of this catalogue
@@ -237,17 +234,14 @@ def _find_snapshot(
     from huggingface_hub import is_offline_mode, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    patterns = ["*.json", "*.txt", "*.model", "*.safetensors", *(PICKLES if allow_pickle else ())]
-
     def snapshot(*, local: bool) -> Path:
-        # Folders inside a repository hold other formats of the same weights.
         return Path(
             snapshot_download(
                 repository,
                 revision=revision,
                 local_files_only=local,
-                allow_patterns=patterns,
-                ignore_patterns=["*/*"],
+                allow_patterns=list(model_files(allow_pickle=allow_pickle)),
+                ignore_patterns=list(IGNORED_FILES),
             )
         )
 
@@ -264,6 +258,11 @@ def _find_snapshot(
             raise ModelUnavailable("error.model.not_downloaded", source=repository)
         check_repository(repository, revision, allow_pickle=allow_pickle, encoders_only=encoders_only, limited=limited)
         return snapshot(local=False)
+
+
+def model_files(*, allow_pickle: bool) -> tuple[str, ...]:
+    """Patterns of the files of a model in a repository of the Hub."""
+    return (*WORD_FILES, "*.safetensors", *(PICKLES if allow_pickle else ()))
 
 
 @contextmanager
@@ -315,8 +314,10 @@ def check_repository(
     sizes = {file.rfilename: file.size or 0 for file in information.siblings or ()}
     if "config.json" not in sizes:
         raise ModelUnavailable("error.model.not_a_model", source=repository)
-    config = Path(hf_hub_download(repository, "config.json", revision=revision))
-    _check_config(read_json(config), config.parent, repository, encoders_only=encoders_only)
+    # Not into the cache: a snapshot with nothing else in it looks like a tokenizer that was fetched.
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(hf_hub_download(repository, "config.json", revision=revision, local_dir=folder))
+        _check_config(read_json(config), config.parent, repository, encoders_only=encoders_only)
     if not {WEIGHTS, WEIGHTS_INDEX} & sizes.keys():
         pickles = sizes.keys() & set(PICKLES)
         if not pickles or not allow_pickle:
@@ -384,11 +385,11 @@ def list_shards(folder: Path) -> tuple[Path, ...]:
     An index could name any file of the machine. Besides the folder's own files only a file of a bundled model may stand
     in it, and only in a bundled model's: the heads take their word vectors from the encoder beside them.
     """
-    bundled = models_folder().resolve()
+    bundled, home = models_folder().resolve(), folder.resolve().parent
     shards = set()
-    for name in map(str, read_json(folder / WEIGHTS_INDEX).get("weight_map", {}).values()):
+    for name in set(map(str, read_json(folder / WEIGHTS_INDEX).get("weight_map", {}).values())):
         own = Path(name).name == name
-        beside = folder.resolve().parent == bundled == (folder / name).resolve().parent.parent
+        beside = home == bundled == (folder / name).resolve().parent.parent
         if not (own or beside) or not name.endswith(".safetensors"):
             return ()
         shards.add(folder / name)
@@ -439,7 +440,7 @@ def telling_unreadable(source: str) -> Iterator[None]:
         raise ModelUnavailable("error.model.unreadable", source=source) from error
 
 
-def _load(source: str, folder: Path, head: Head, *, allow_pickle: bool) -> LoadedModel:
+def _load(source: str, folder: Path, head: Head) -> LoadedModel:
     started = time.perf_counter()
     prepare_torch()
     import torch
@@ -457,8 +458,7 @@ def _load(source: str, folder: Path, head: Head, *, allow_pickle: bool) -> Loade
             folder,
             local_files_only=True,
             trust_remote_code=False,
-            use_safetensors=None if allow_pickle else True,
-            weights_only=True,
+            use_safetensors=True,
             dtype=torch.float32,  # files may hold half precision, which a CPU computes slowly
             attn_implementation="eager",  # the only one that hands out its attention (transformers 5)
             output_loading_info=True,

@@ -33,7 +33,7 @@ class TaskModel:
     megabytes: float  # in memory
 
 
-def load_task_model(source: str, *, allow_download: bool = False) -> TaskModel:
+def load_task_model(source: str) -> TaskModel:
     """The finished model in a folder, or the one of that name in the catalogue, from the cache that all visitors share.
 
     A model that others published says nothing of its task: the catalogue does, and its labels stand in its own
@@ -41,10 +41,9 @@ def load_task_model(source: str, *, allow_download: bool = False) -> TaskModel:
 
     Raises:
         ModelUnavailable: not a folder with a finished model, not on this disk, not loadable safely, or too large.
-        ServiceError: the Hub refused for a reason of its own.
         InvalidInput: `source` has not the form of a name.
     """
-    found = find_folder(source, _CATALOGUE, allow_download=allow_download)
+    found = find_folder(source, _CATALOGUE)
     found.check_size(source)
     model: TaskModel = SHARED.get((found.path, found.written, "task"), lambda: _load(source, found.path))
     return model

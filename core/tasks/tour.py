@@ -131,7 +131,7 @@ class Tour:
 TASKS = tuple(field.name for field in fields(Sources))
 
 
-def take_tour(texts: Texts, sources: Sources, *, allow_download: bool = False) -> Tour:
+def take_tour(texts: Texts, sources: Sources) -> Tour:
     """Ask every task.
 
     Raises:
@@ -147,7 +147,7 @@ def take_tour(texts: Texts, sources: Sources, *, allow_download: bool = False) -
             return refused[task]
         source = getattr(sources, task)
         try:
-            model = load_task_model(source, allow_download=allow_download)
+            model = load_task_model(source)
             if any(count_tokens(model, *given) > _room(model) for given in inputs):
                 cut.append(task)
             return answer(model)

@@ -16,7 +16,7 @@ from core.libraries import import_transformers
 from core.text.types import Family
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
-_TOKENIZER_FILES = (
+VOCABULARY_FILES = (
     "tokenizer.json",
     "vocab.txt",
     "vocab.json",
@@ -118,8 +118,24 @@ def _check_folder(folder: Path, source: str) -> None:
                 raise ModelUnavailable("error.model.unreadable", source=source) from None
             if isinstance(configuration, dict) and "AutoTokenizer" in (configuration.get("auto_map") or {}):
                 raise ModelUnavailable("error.model.remote_code", source=source)
-    if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
+    if not holds_tokenizer(folder):
         raise ModelUnavailable("error.model.no_tokenizer", source=source)
+
+
+def holds_tokenizer(folder: Path) -> bool:
+    """Whether one of the files lies there that hold a vocabulary."""
+    return any((folder / name).is_file() for name in VOCABULARY_FILES)
+
+
+def _is_cached(repository: str) -> bool:
+    """Whether the Hub's cache on this disk holds a vocabulary of it, not just the files that a model left there."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        return any(isinstance(try_to_load_from_cache(repository, name), str) for name in VOCABULARY_FILES)
+    except HFValidationError:
+        return True  # which the library will say in words of its own
 
 
 def _from_pretrained(location: str, source: str, allow_download: bool) -> Any:
@@ -134,6 +150,9 @@ def _from_pretrained(location: str, source: str, allow_download: bool) -> Any:
     import_transformers()
     from transformers import AutoTokenizer
 
+    if not (allow_download or Path(location).is_dir() or _is_cached(location)):
+        key = "error.model.offline" if is_offline_mode() else "error.model.not_downloaded"
+        raise ModelUnavailable(key, source=source)
     try:
         return AutoTokenizer.from_pretrained(location, trust_remote_code=False, local_files_only=not allow_download)
     except Exception as error:  # broken files raise anything

@@ -60,6 +60,7 @@ def hub(published: Files, judge: Files) -> Iterator[HubServer]:
         "someone/pickled": {"main": judge},
         "someone/own-code": {"main": {**published, "config.json": b'{"model_type": "bert", "auto_map": {"A": "b.C"}}'}},
         "someone/words": {"main": words},
+        "someone/wordless": {"main": {"config.json": published["config.json"]}},
         "someone/empty": {"main": {"README.md": b"#"}},
         "someone/asked": {"main": published},
     }

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +38,7 @@ def drained(work):
 """
 
 
-def visit(script: str, hub: HubServer | str, home: Path) -> Any:
+def visit(script: str, hub: HubServer | str, home: Path, *, patience: float | None = None) -> Any:
     endpoint = hub if isinstance(hub, str) else hub.endpoint
     environment = {
         **os.environ,
@@ -45,7 +49,9 @@ def visit(script: str, hub: HubServer | str, home: Path) -> Any:
         "HF_HUB_DISABLE_XET": "1",
     }
     command = [sys.executable, "-c", PRELUDE + script]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=patience
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -61,7 +67,7 @@ before = is_here(one)
 first, told = drained(fetch([one]))
 after = is_here(one)
 again, _ = drained(fetch([one]))
-loaded = load_model({MODEL!r}, allow_download=False)
+loaded = load_model({MODEL!r})
 print(json.dumps([before, first, told, after, again, loaded.parameters]))
 """
 
@@ -73,8 +79,7 @@ def test_a_model_is_fetched_with_its_progress_and_stays(hub: HubServer, publishe
     assert told == {"sources": [MODEL]}
     done, total = [event[0] for event in first], first[-1][1]
     needed = sum(len(data) for name, data in published.items() if name.endswith((".json", ".txt", ".safetensors")))
-    assert total == done[-1]
-    assert 0 <= needed - total <= len(published["config.json"])  # which came first, to be checked
+    assert total == done[-1] == needed
     assert done == sorted(done)
     assert len(set(done)) >= 4, "nothing was told on the way"
     assert again[-1] == [0, 0]
@@ -170,6 +175,163 @@ def test_a_download_that_breaks_off_says_so_and_leaves_no_torn_file(hub: HubServ
     found = visit(f"WANTED = {[(MODEL, 'encoder')]!r}\n{REFUSALS}", hub, tmp_path)
     assert set(found.values()) == {"broken_off"}
     assert not partial(tmp_path)
+
+
+SILENT = f"""
+import threading
+from pathlib import Path
+from core.jobs import JobRegistry, Progress, State
+from core.workspaces import Workspaces, new_identity
+
+def counting():
+    yield Progress(1, 1)
+    return "counted"
+
+def wait(job, *states):
+    while registry.view(job).state not in states:
+        time.sleep(0.01)
+    return registry.view(job).state
+
+registry = JobRegistry(Workspaces(Path(FOLDER), lifetime=100, quota=1_000))  # one line for all
+me = new_identity()
+hanging = registry.submit(me, kind="fetch", work=lambda: fetch([Wanted({MODEL!r}, "encoder")]))
+while not Path(FOLDER, "asked").exists():
+    time.sleep(0.01)
+running = wait(hanging, State.RUNNING)
+registry.cancel(hanging, workspace=me)
+started = time.monotonic()
+cancelled = wait(hanging, State.CANCELLED)
+done = wait(registry.submit(new_identity(), kind="count", work=counting), State.DONE)
+seconds = time.monotonic() - started
+registry.close()
+print(json.dumps([running, cancelled, done, seconds]))
+"""
+
+
+def test_a_hub_that_never_answers_can_be_left(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+
+        def accept() -> None:
+            connections.append(silent.accept())
+            (tmp_path / "asked").touch()
+
+        connections: list[object] = []
+        threading.Thread(target=accept, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        *states, seconds = visit(f"FOLDER = {str(tmp_path)!r}\n{SILENT}", endpoint, tmp_path / "hub", patience=120)
+    assert states == ["running", "cancelled", "done"]
+    assert seconds < 8
+
+
+ABANDON = f"""
+import os, signal
+work = fetch([Wanted({MODEL!r}, "encoder")])
+while next(work).done < 100_000:
+    pass
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the list of processes in /proc")
+def test_a_download_ends_with_the_app_and_not_with_its_terminal(hub: HubServer, tmp_path: Path) -> None:
+    hub.pace = 3e5
+    environment = {**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
+    app = subprocess.Popen([sys.executable, "-c", PRELUDE + ABANDON], cwd=ROOT, env=environment)
+    groups = set()
+    while app.poll() is None:
+        groups |= {os.getpgid(int(child)) for child in downloads(tmp_path)}
+        time.sleep(0.05)
+    assert groups
+    assert os.getpgid(0) not in groups, "Ctrl-C would reach it"
+    deadline = time.monotonic() + 5
+    while downloads(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not downloads(tmp_path)
+
+
+def downloads(home: Path) -> list[str]:
+    """Ids of the processes that fetch into this folder."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (
+                b"core.downloads" in (place / "cmdline").read_bytes()
+                and os.fsencode(home) in (place / "environ").read_bytes()
+            ):
+                found.append(place.name)
+    return found
+
+
+LEFTOVERS = f"""
+from core.text.tokenizers import load_tokenizer
+found = []
+for source, purpose in [("someone/pickled", "encoder"), ("someone/wordless", "tokenizer"), ({MODEL!r}, "encoder")]:
+    try:
+        drained(fetch([Wanted(source, purpose)]))
+    except AppError as error:
+        found.append(error.key.removeprefix("error.model."))
+    found.append(is_here(Wanted(source, "tokenizer")))
+    try:
+        load_tokenizer(source)
+    except AppError as error:
+        found.append(error.key.removeprefix("error.model."))
+print(json.dumps(found))
+"""
+
+
+def test_what_a_refusal_or_a_torn_download_leaves_is_no_tokenizer(hub: HubServer, tmp_path: Path) -> None:
+    hub.broken = frozenset(["model.safetensors"])
+    assert visit(LEFTOVERS, hub, tmp_path) == [
+        *("pickle", False, "not_downloaded"),
+        *("no_tokenizer", False, "not_downloaded"),
+        *("broken_off", False, "not_downloaded"),
+    ]
+    hub.broken = frozenset()
+    assert visit(FETCH_MODEL, hub, tmp_path)[3] is True
+
+
+KNOWN_CONFIG = f"""
+from huggingface_hub import hf_hub_download
+from core.text.tokenizers import load_tokenizer
+hf_hub_download({TOKENIZER!r}, "config.json")
+hf_hub_download({TOKENIZER!r}, "tokenizer_config.json")
+try:
+    load_tokenizer({TOKENIZER!r})
+except AppError as error:
+    print(json.dumps([error.key, is_here(Wanted({TOKENIZER!r}, "tokenizer"))]))
+"""
+
+
+def test_what_other_programs_left_in_the_cache_is_no_tokenizer_either(hub: HubServer, tmp_path: Path) -> None:
+    assert visit(KNOWN_CONFIG, hub, tmp_path) == ["error.model.not_downloaded", False]
+
+
+ENOUGH = f"""
+from core.downloads import plans, work
+wanted = [Wanted({TOKENIZER!r}, "tokenizer")]
+drained(fetch(wanted))
+plans.SPARE_BYTES = 10**18
+print(json.dumps(drained(fetch(wanted))[0][-1]))
+"""
+
+
+def test_a_full_disk_is_no_hindrance_when_nothing_has_to_be_fetched(hub: HubServer, tmp_path: Path) -> None:
+    assert visit(ENOUGH, hub, tmp_path) == [0, 0]
+
+
+XET = f"""
+import os
+from core.downloads import work
+os.environ.pop("HF_HUB_DISABLE_XET")
+with work._started("fetch", [Wanted({TOKENIZER!r}, "tokenizer")]) as child:
+    told = open(f"/proc/{{child.process.pid}}/environ").read().split("\\0")
+print(json.dumps("HF_HUB_DISABLE_XET=1" in told))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the environment in /proc")
+def test_files_come_by_the_way_that_is_tested_here(hub: HubServer, tmp_path: Path) -> None:
+    assert visit(XET, hub, tmp_path) is True
 
 
 NO_ROOM = f"""

@@ -17,6 +17,7 @@ import torch
 from core.errors import ModelUnavailable
 from core.models import loading
 from core.models.loading import LoadedModel, ModelCache, find_folder, load_model
+from core.presets import MODELS
 from core.text.tokenizers import load_tokenizer
 
 ROOT = Path(__file__).parent.parent.parent
@@ -86,21 +87,6 @@ def test_a_folder_that_is_not_there() -> None:
         load_model("/no/such/folder")
 
 
-def test_a_pickle_opens_only_on_the_visitors_word_and_runs_nothing(folder: Path, tmp_path: Path) -> None:
-    place = Path(shutil.copytree(folder, tmp_path / "model"))
-    _to_pickle(place)
-    assert load_model(str(place), allow_pickle=True).parameters
-
-    class Trap:
-        def __reduce__(self) -> tuple[object, ...]:
-            return (Path.touch, (tmp_path / "sprung",))
-
-    torch.save({"weight": Trap()}, place / "pytorch_model.bin")
-    with pytest.raises(ModelUnavailable, match="unreadable"):
-        load_model(str(place), allow_pickle=True)
-    assert not (tmp_path / "sprung").exists()
-
-
 def test_an_encoder_without_a_head_can_only_be_loaded_as_a_base(folder: Path, tmp_path: Path) -> None:
     from transformers import BertModel
 
@@ -109,6 +95,24 @@ def test_an_encoder_without_a_head_can_only_be_loaded_as_a_base(folder: Path, tm
     with pytest.raises(ModelUnavailable, match="no_head"):
         load_model(str(place))
     assert load_model(str(place), head="base").head == "base"
+
+
+def test_each_file_of_an_index_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"model-{number}.safetensors" for number in (1, 2)]
+    for name in names:
+        (tmp_path / name).touch()
+    weights = {f"weight.{number}": names[number % 2] for number in range(1_000)}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weights}), encoding="utf-8")
+    looked: list[Path] = []
+    resolve = Path.resolve
+
+    def counted(path: Path, *, strict: bool = False) -> Path:
+        looked.append(path)
+        return resolve(path, strict=strict)
+
+    monkeypatch.setattr(Path, "resolve", counted)
+    assert loading.list_shards(tmp_path) == tuple(tmp_path / name for name in names)
+    assert len(looked) < 10
 
 
 def test_a_model_beyond_the_budget_is_refused_before_it_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,10 +134,10 @@ def test_nothing_is_asked_of_the_network_unless_allowed(tmp_path: Path, monkeypa
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     with pytest.raises(ModelUnavailable, match="not_downloaded"):
-        load_model("someone/some-model", allow_download=False)
+        load_model("someone/some-model")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ModelUnavailable, match="offline"):
-        load_model("someone/some-model", allow_download=True)
+        find_folder("someone/some-model", MODELS, allow_download=True)
 
 
 def test_the_least_recently_used_model_goes_first(tiny: LoadedModel) -> None:
