@@ -29,7 +29,7 @@ from tabs._kit.room import Room
 from tabs.attention import blanks, choices, encoders
 
 PRESETS = (
-    {"text": "冬の北海道ではたくさん雪が降る。", "position": 7, "hidden": "9", "heads": ""},
+    {"text": "電車は東京駅を出発した。", "position": 4, "hidden": "1", "heads": ""},
     {"text": "先生は生徒に数学を教える。", "position": 5, "hidden": "1 3", "heads": ""},
 )
 AT_ONCE = 2.0  # seconds: heads that take longer are measured by a job, when the visitor asks
@@ -40,10 +40,10 @@ JOB = "importance"
 class Query:
     """A sentence and its blank; hidden tokens (``3 5``) and heads switched off (``1-2 4-3``, layer-head from 1)."""
 
-    text: str = queries.text("冬の北海道ではたくさん雪が降る。")
+    text: str = queries.text("電車は東京駅を出発した。")
     model: str = queries.one_of(encoders.DEFAULT, *encoders.OFFERED, free=True)
-    position: int = queries.within(7, -1, 511)
-    hidden: str = queries.text("9", limit=2_000)
+    position: int = queries.within(4, -1, 511)
+    hidden: str = queries.text("1", limit=2_000)
     heads: str = queries.text("", limit=2_000)
 
 
@@ -256,5 +256,5 @@ EXHIBIT = Exhibit(
     prediction=Prediction(Query(hidden="", heads="2-1"), 2, _answer),
     lane="model",
     jobs=(JobKind(JOB, draw_measured, measure),),
-    steps=(Step({"hidden": ""}), Step({"hidden": "3"}), Step({"heads": "1-1"}), Step({"position": 9})),
+    steps=(Step({"hidden": ""}), Step({"hidden": "3"}), Step({"heads": "1-1"}), Step({"position": 6})),
 )

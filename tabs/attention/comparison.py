@@ -32,7 +32,7 @@ class Query:
     words: bool = queries.flag(True)
     special: bool = queries.flag()
     layer: int = queries.within(2, 1, 64)
-    head: int = queries.within(1, 1, 64)
+    head: int = queries.within(3, 1, 64)
 
 
 @dataclass(frozen=True)

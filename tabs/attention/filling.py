@@ -19,7 +19,7 @@ BLANKS = 4  # more at once would be a wall of bars
 class Query:
     """A sentence, the token to blank out (-1: where [MASK] is written), and how many candidates are shown."""
 
-    text: str = queries.text("春になると[MASK]の花が咲く。")
+    text: str = queries.text("春には桜の[MASK]が咲く。")
     model: str = queries.one_of(encoders.DEFAULT, *encoders.OFFERED, free=True)
     count: int = queries.within(5, 1, 20)
     position: int = queries.within(-1, -1, 511)
@@ -120,9 +120,9 @@ def build(room: Room) -> None:
         room.examples(
             "text",
             "日本の首都は[MASK]である。",
-            "暑いので、冷たい[MASK]を飲んだ。",
-            "この映画はとても[MASK]。",
-            "彼は[MASK]に行って本を借りた。",
+            "夏は暑く、冬は[MASK]。",
+            "電車は東京[MASK]を出発した。",
+            "彼は小説家で、多くの[MASK]を書いた。",
         )
         room.widget("text")
         room.widget("model")

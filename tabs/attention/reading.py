@@ -29,9 +29,9 @@ class Query:
     words: bool = queries.flag()
     special: bool = queries.flag()
     direction: str = queries.one_of("all", *DIRECTIONS)
-    layer: int = queries.within(1, 1, 64)
-    head: int = queries.within(1, 1, 64)
-    focus: int = queries.within(0, 0, 511)
+    layer: int = queries.within(4, 1, 64)
+    head: int = queries.within(4, 1, 64)
+    focus: int = queries.within(5, 0, 511)
     first: int = queries.within(0, 0, 8_000)
 
 
