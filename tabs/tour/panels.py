@@ -75,15 +75,16 @@ def _panel(result: Tour, name: str, section: str, tasks: tuple[str, ...], drawn:
     silent = (set(tasks) & set(result.cut)) - {"headline"}  # which says by itself how much it has read
     cut = pictures.note(translate("tour.cut", locale), kind="caution") if silent else ""
     wide = ' style="grid-column:1/-1"' if name == PANELS[-1][0] else ""  # five panels leave no gap in two columns
+    answered = [task for task in tasks if not isinstance(getattr(result, task), Refusal)]
     models = " ".join(
         f'<span class="lab-tag">{html.escape(_describe(getattr(result.sources, task), locale))}</span>'
-        for task in tasks
-        if not isinstance(getattr(result, task), Refusal)
+        for task in answered
     )
+    told = pictures.note(translate(f"tour.note.{name}", locale)) if answered else ""  # it speaks of the answer
     return (
         f'<section class="lab-card-open"{wide}><span class="lab-badge">{section}</span>'
         f"{pictures.heading(translate(f'tour.panel.{name}', locale))}"
-        f"{drawn}{cut}{pictures.note(translate(f'tour.note.{name}', locale))}"
+        f"{drawn}{cut}{told}"
         f'<div class="lab-chips">{models}</div></section>'
     )
 
