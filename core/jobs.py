@@ -1,8 +1,9 @@
 """Work of more than two seconds: a job with an id, which outlives the connection that asked for it.
 
 A job is a generator of `Progress` events whose return value is the result. One thread works through the line, so two
-jobs never compete for the cores; every workspace has at most one unfinished job, which makes first come, first served
-fair. What a job is and what came of it lies as JSON in the workspace, so a restarted app still knows.
+jobs never compete for the cores; downloads, which wait for others most of the time, stand in a line of their own.
+Every workspace has at most one unfinished job, which makes first come, first served fair. What a job is and what came
+of it lies as JSON in the workspace, so a restarted app still knows.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from core.errors import AppError, Busy
 from core.values import as_json
@@ -53,6 +54,17 @@ class Progress:
 
 
 Work = Generator[Progress, None, Any]
+Outcome = TypeVar("Outcome")
+
+
+def finish(work: Generator[Progress, None, Outcome]) -> Outcome:
+    """Do at once what would be a job: its result."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome
 
 
 @dataclass(frozen=True)
@@ -90,17 +102,22 @@ class _Entry:
 
 
 class JobRegistry:
-    """The line of jobs and the thread that works through it."""
+    """Two lines of jobs, each with a thread that works through it: the kinds `apart`, and all others."""
 
-    def __init__(self, workspaces: Workspaces, *, waiting_limit: int = 20) -> None:
+    def __init__(self, workspaces: Workspaces, *, waiting_limit: int = 20, apart: Collection[str] = ()) -> None:
         self._workspaces = workspaces
         self._waiting_limit = waiting_limit
-        self._entries: dict[str, _Entry] = {}  # unfinished jobs only, in the order of the line
+        self._apart = frozenset(apart)
+        self._entries: dict[str, _Entry] = {}  # unfinished jobs only, in the order in which they came
         self._lock = threading.Condition()
         self._closing = False
         self._interrupt_left_over()
-        self._thread = threading.Thread(target=self._drain, name="jobs", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._drain, args=(own,), name="jobs", daemon=True)
+            for own in ((False, True) if self._apart else (False,))
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, workspace: str, *, kind: str, work: Callable[[], Work]) -> str:
         """Put `work` into the line; returns the id of its job.
@@ -111,30 +128,26 @@ class JobRegistry:
         with self._lock:
             if any(entry.workspace == workspace for entry in self._entries.values()):
                 raise Busy("error.job.one_each")
-            if len(self._entries) >= self._waiting_limit:
-                raise Busy("error.job.line_full", waiting=len(self._entries))
+            if (waiting := len(self._line(kind in self._apart))) >= self._waiting_limit:
+                raise Busy("error.job.line_full", waiting=waiting)
             job = Job(id=secrets.token_hex(16), kind=kind, submitted=time.time())
             self._entries[job.id] = _Entry(job, workspace, work())
+            (self._workspaces.open(workspace) / "jobs").mkdir(exist_ok=True)
             self._write(job, workspace)
-            self._lock.notify()
+            self._lock.notify_all()
             return job.id
 
     def view(self, job_id: str) -> Job | None:
         """The job as it stands, None when the id names none."""
         with self._lock:
             if entry := self._entries.get(job_id):
-                waiting = [e.job.id for e in self._entries.values() if e.job.state is State.WAITING]
+                line = self._line(entry.job.kind in self._apart)
+                waiting = [e.job.id for e in line if e.job.state is State.WAITING]
                 return replace(entry.job, position=waiting.index(job_id) + 1 if job_id in waiting else 0)
         if not (job_id.isalnum() and job_id.isascii()):
             return None
         found = next(self._workspaces.folder.glob(f"*/jobs/{job_id}.json"), None)
         return _read(found) if found else None
-
-    def unfinished(self, workspace: str) -> Job | None:
-        """The one job of this workspace that waits or runs."""
-        with self._lock:
-            mine = next((e.job.id for e in self._entries.values() if e.workspace == workspace), None)
-        return self.view(mine) if mine else None
 
     def busy_workspaces(self) -> frozenset[str]:
         """The workspaces of all jobs that wait or run."""
@@ -156,24 +169,37 @@ class JobRegistry:
                 self._end(entry, State.CANCELLED)
             return True
 
+    def erase(self, workspace: str) -> None:
+        """Stop the job of this workspace and remove the folder: what the job has so far is kept no more."""
+        with self._lock:
+            for entry in [entry for entry in self._entries.values() if entry.workspace == workspace]:
+                self.cancel(entry.job.id, workspace=workspace)
+            self._workspaces.erase(workspace)
+
     def close(self) -> None:
-        """Stop the thread; a running job counts as interrupted."""
+        """Stop the threads; a running job counts as interrupted."""
         with self._lock:
             self._closing = True
             for entry in self._entries.values():
                 entry.cancelled.set()
-            self._lock.notify()
-        self._thread.join(timeout=30)
+            self._lock.notify_all()
+        deadline = time.monotonic() + 30
+        for thread in self._threads:
+            thread.join(timeout=max(deadline - time.monotonic(), 0))
 
-    def _drain(self) -> None:
+    def _line(self, apart: bool) -> list[_Entry]:
+        return [entry for entry in self._entries.values() if (entry.job.kind in self._apart) == apart]
+
+    def _drain(self, apart: bool) -> None:
         while True:
             with self._lock:
-                self._lock.wait_for(lambda: self._entries or self._closing)
+                self._lock.wait_for(lambda: self._line(apart) or self._closing)
+                line = self._line(apart)
                 if self._closing:
-                    for entry in list(self._entries.values()):
+                    for entry in line:
                         self._end(entry, State.INTERRUPTED)
                     return
-                entry = next(iter(self._entries.values()))
+                entry = line[0]
                 entry.job = replace(entry.job, state=State.RUNNING, started=time.time())
                 self._keep(entry)
             self._run(entry)
@@ -208,7 +234,12 @@ class JobRegistry:
         self._keep(entry)
 
     def _keep(self, entry: _Entry) -> None:
-        """Write where a job stands; a full disk loses what came of it, never the thread that all others wait for."""
+        """Write where a job stands, unless its visitor has erased everything.
+
+        A full disk loses what came of it, never the thread that all others wait for.
+        """
+        if not (self._workspaces.folder / entry.workspace / "jobs").is_dir():
+            return
         try:
             self._write(entry.job, entry.workspace)
         except OSError:
@@ -216,7 +247,6 @@ class JobRegistry:
 
     def _write(self, job: Job, workspace: str) -> None:
         folder = self._workspaces.open(workspace) / "jobs"
-        folder.mkdir(exist_ok=True)
         partial = folder / f"{job.id}.partial"
         partial.write_text(json.dumps(asdict(job), ensure_ascii=False), encoding="utf-8")
         partial.replace(folder / f"{job.id}.json")

@@ -24,7 +24,7 @@ def workspaces(tmp_path: Path) -> Workspaces:
 
 @pytest.fixture
 def registry(workspaces: Workspaces) -> Iterator[JobRegistry]:
-    registry = JobRegistry(workspaces, waiting_limit=3)
+    registry = JobRegistry(workspaces, waiting_limit=3, apart=("fetch",))
     yield registry
     registry.close()
 
@@ -134,6 +134,36 @@ def test_one_unfinished_job_for_each_visitor_and_a_bounded_line(registry: JobReg
         registry.submit(new_identity(), kind="count", work=lambda: counting(1))
     registry.cancel(first, workspace=me)
     until(registry, third, State.DONE)
+
+
+def test_a_download_that_hangs_holds_up_other_downloads_only(registry: JobRegistry) -> None:
+    held, me, other = Held(), new_identity(), new_identity()
+    hanging = registry.submit(me, kind="fetch", work=held.work)
+    until(registry, hanging, State.RUNNING)
+    second = registry.submit(other, kind="fetch", work=lambda: counting(1))
+    third = registry.submit(new_identity(), kind="fetch", work=lambda: counting(1))
+    with pytest.raises(Busy):
+        registry.submit(new_identity(), kind="fetch", work=lambda: counting(1))
+    for _ in range(4):
+        until(registry, registry.submit(new_identity(), kind="count", work=lambda: counting(3)), State.DONE)
+    assert [registry.view(job).position for job in (hanging, second, third)] == [0, 1, 2]  # type: ignore[union-attr]
+    registry.cancel(hanging, workspace=me)
+    until(registry, third, State.DONE)
+
+
+def test_what_is_erased_stays_erased_while_its_job_ends(registry: JobRegistry, workspaces: Workspaces) -> None:
+    held, me = Held(), new_identity()
+    job_id = registry.submit(me, kind="hold", work=held.work)
+    until(registry, job_id, State.RUNNING)
+    registry.erase(me)
+    deadline = time.monotonic() + DEADLINE
+    while registry.view(job_id) is not None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert registry.view(job_id) is None
+    assert held.cleaned
+    assert not (workspaces.folder / me).exists()
+    again = registry.submit(me, kind="count", work=lambda: counting(1))
+    assert until(registry, again, State.DONE).result == {"steps": 1}
 
 
 def test_cancelling_stops_at_the_next_step_and_cleans_up(registry: JobRegistry) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,6 +89,42 @@ def test_a_password_protects_the_apps_own_routes_too(opened: Open) -> None:
     assert client.post("/login", data={"username": "lab", "password": "wrong"}).status_code == 400
     assert client.post("/login", data={"username": "lab", "password": secret}).status_code == 200
     assert [route().status_code for route in routes] == [200, 200, 404, 200, 200]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_refusal_is_a_sentence(opened: Open, locale: Locale) -> None:
+    speaking = {"accept-language": locale}
+    client = TestClient(opened("local")[0])
+    for reply in (
+        client.get("/lab/qr.svg", headers=speaking),
+        client.post("/lab/export/positions.py", json=["no object"], headers=speaking),
+        client.post("/lab/export/positions.py", content=b"{", headers=speaking),
+    ):
+        assert (reply.status_code, reply.json()) == (422, {"detail": translate("error.request", locale)})
+    client = TestClient(opened("workshop", password="sentinel-77f0")[0])
+    reply = client.get("/lab/qr.svg", params=LINK, headers=speaking)
+    assert (reply.status_code, reply.json()) == (401, {"detail": translate("error.signed_out", locale)})
+
+
+def test_erasing_erases_while_a_job_of_the_visitor_runs(opened: Open) -> None:
+    app, context = opened("local")
+    me, ended = new_identity(), threading.Event()
+
+    def hold() -> Work:
+        try:
+            while True:
+                yield Progress(0, 0, partial={"text": "私の文"})
+                time.sleep(0.01)
+        finally:
+            ended.set()
+
+    job = context.jobs.submit(me, kind="hold", work=hold)
+    assert until(lambda: context.jobs.view(job).state is State.RUNNING)  # type: ignore[union-attr]
+    reply = TestClient(app).post("/lab/erase", headers={"cookie": f"lab-workspace={me}"})
+    assert reply.json() == {"erased": True}
+    assert ended.wait(20)
+    assert until(lambda: not context.jobs.busy_workspaces())
+    assert not (context.workspaces.folder / me).exists()
 
 
 def until(condition: Callable[[], bool], seconds: float = 20) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidInput
-from core.jobs import Progress
+from core.jobs import Progress, finish
 from core.models.attention import attention_modules, check_head, own_hooks
 from core.models.fill import Blank, Candidate, best_candidates, candidate, make_blank
 from core.models.inputs import Unit, input_tensors
@@ -121,13 +121,7 @@ def head_importance(
     Raises:
         InvalidInput, ModelUnavailable: as `ablate`.
     """
-    work = measure_heads(text, loaded, position=position, target=target)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            found: HeadImportance = end.value
-            return found
+    return finish(measure_heads(text, loaded, position=position, target=target))
 
 
 def measure_heads(

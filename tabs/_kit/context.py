@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.downloads.work import JOB
 from core.jobs import JobRegistry
 from core.rates import RateLimiter
 from core.settings import LIMITS, Limits, Settings
@@ -35,4 +36,5 @@ def open_context(settings: Settings) -> Context:
     settings.workspace.mkdir(parents=True, exist_ok=True)
     workspaces = Workspaces(settings.workspace, limits.workspace_seconds, limits.workspace_bytes)
     workspaces.sweep()
-    return Context(settings, workspaces, JobRegistry(workspaces, waiting_limit=limits.jobs_waiting), RateLimiter())
+    jobs = JobRegistry(workspaces, waiting_limit=limits.jobs_waiting, apart=(JOB,))
+    return Context(settings, workspaces, jobs, RateLimiter())

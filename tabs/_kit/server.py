@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import gradio as gr
 from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -105,7 +106,7 @@ def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> 
     def signed_in(request: Request) -> None:
         """Where the page asks for a password, its routes do too."""
         if context.settings.password and not _is_signed_in(app, request):
-            raise HTTPException(401)
+            raise HTTPException(401, translate("error.signed_out", _locale(request)))
 
     def counted(request: Request) -> None:
         """What is made for a visitor counts like a drawing of the page; the status of a job, often asked, does not."""
@@ -114,6 +115,11 @@ def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> 
         except Busy as error:
             told = sentence(error, _locale(request))
             raise HTTPException(429, told, headers={"Retry-After": f"{context.rates.seconds:.0f}"}) from None
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(request: Request, _: RequestValidationError) -> JSONResponse:
+        """In words, like every other refusal: the page shows them."""
+        return JSONResponse({"detail": translate("error.request", _locale(request))}, 422)
 
     private = APIRouter(prefix="/lab", dependencies=[Depends(signed_in)])
 
@@ -145,9 +151,7 @@ def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> 
         identity = request.cookies.get(WORKSPACE_COOKIE, "")
         if not is_identity(identity):
             return {"erased": False}
-        if job := context.jobs.unfinished(identity):
-            context.jobs.cancel(job.id, workspace=identity)
-        context.workspaces.erase(identity)
+        context.jobs.erase(identity)
         return {"erased": True}
 
     @private.post("/export/{slug}.{suffix}", dependencies=[Depends(counted)])

@@ -14,7 +14,7 @@ import gradio as gr
 from core import query as queries
 from core.errors import AppError, InvalidInput
 from core.i18n import Locale
-from core.jobs import Progress, Work
+from core.jobs import Progress, Work, finish
 from core.text.statistics import TextStatistics, measure_text
 from core.values import as_json
 from tabs._kit import fetching, pictures
@@ -47,13 +47,7 @@ class Query:
 
 def explore(query: Query) -> TextStatistics:
     """Token statistics of a text: one row of ``tokenizers`` for each, special tokens left out."""
-    work = _measure(query.text, query.tokenizers)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            found: TextStatistics = end.value
-            return found
+    return finish(_measure(query.text, query.tokenizers))
 
 
 def _measure(text: str, names: tuple[str, ...]) -> Generator[Progress, None, TextStatistics]:
