@@ -18,7 +18,8 @@ from starlette.requests import Request
 
 from core import presets
 from core import query as queries
-from core.errors import AppError, Busy, InvalidInput, ModelUnavailable, NotAllowedHere
+from core.downloads.plans import SHELVES, find_shelf
+from core.errors import AppError, Busy, InvalidInput, NotAllowedHere
 from core.i18n import Locale, translate, words
 from core.settings import Limits
 from core.values import as_json
@@ -63,12 +64,7 @@ def explorer(exhibit: Exhibit, limits: Limits) -> Explore:
     def explore(values: Mapping[str, Any]) -> Exploration:
         query = queries.make(exhibit.query, values)
         admit(query, limits)
-        try:
-            return remembered(query)
-        except ModelUnavailable as error:
-            if error.key == NOT_DOWNLOADED and not limits.downloads:
-                raise NotAllowedHere("error.model.no_downloads_here") from error
-            raise
+        return remembered(query)
 
     return explore
 
@@ -85,8 +81,9 @@ def admit(query: queries.Query, limits: Limits) -> None:
         if bounds.kind == "text" and len(value) > (limit := min(bounds.limit, limits.text_characters)):
             raise InvalidInput("error.text.too_long", length=len(value), limit=limit)
         if bounds.free:
+            purpose = find_shelf(bounds.options)
             for model in value if isinstance(value, tuple) else (value,):
-                presets.permit(model, (*presets.MODELS, *presets.TOKENIZERS), limits)
+                presets.permit(model, SHELVES[purpose] if purpose else (), limits)
 
 
 def admit_visitor(received: gr.Request | Request | None, context: Context) -> None:
@@ -121,6 +118,13 @@ def workspace_of(request: gr.Request) -> str:
     if not is_identity(identity):
         raise InvalidInput("error.workspace.none")
     return str(identity)
+
+
+def as_told_here(error: Exception, limits: Limits) -> Exception:
+    """The error that this mode tells of: where nothing is fetched, nobody is told to press the button that fetches."""
+    if isinstance(error, AppError) and error.key == NOT_DOWNLOADED and not limits.downloads:
+        return NotAllowedHere("error.model.no_downloads_here")
+    return error
 
 
 def sentence(error: Exception, locale: Locale) -> str:
@@ -181,7 +185,8 @@ def publish(exhibit: Exhibit, explore: Explore, context: Context) -> None:
             admit_visitor(request, context)
             return as_json(explore(dict(zip(queries.names(exhibit.query), fields, strict=True))).result)
         except Exception as error:  # noqa: BLE001 - the boundary: told in words, logged when it is a defect
-            raise gr.Error(sentence(error, locale_of(request)), print_exception=False) from None
+            told = sentence(as_told_here(error, context.limits), locale_of(request))
+            raise gr.Error(told, print_exception=False) from None
 
     endpoint.__name__ = exhibit.slug.replace("-", "_")
     endpoint.__doc__ = exhibit.explore.__doc__

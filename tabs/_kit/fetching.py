@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from core import query as queries
-from core.downloads.plans import SHELVES, Wanted, is_here
-from core.downloads.work import fetch
-from core.errors import ModelUnavailable, NotAllowedHere
+from core.downloads.plans import SHELVES, Wanted, find_shelf, is_here
+from core.downloads.work import JOB, fetch
+from core.errors import AppError, NotAllowedHere
 from core.i18n import Locale, translate
-from core.presets import ids
+from core.presets import is_path
 from tabs._kit import foot, pictures
 from tabs._kit.context import Context
-from tabs._kit.events import NOT_DOWNLOADED, as_params, sentence
+from tabs._kit.events import NOT_DOWNLOADED, as_params, as_told_here, sentence
 from tabs._kit.exhibit import Exhibit, JobKind
 
 
@@ -24,7 +23,7 @@ def _render(result: Mapping[str, Any], locale: Locale) -> str:
     return pictures.note(translate("kit.fetch.sources", locale, sources=", ".join(result["sources"])))
 
 
-KIND = JobKind("fetch", _render, amount=lambda count: f"{count / 1e6:,.1f} MB")
+KIND = JobKind(JOB, _render, amount=lambda count: f"{count / 1e6:,.1f} MB")
 
 
 def place(exhibit: Exhibit) -> str:
@@ -32,22 +31,28 @@ def place(exhibit: Exhibit) -> str:
     return f"{exhibit.slug}-fetch"
 
 
-def find_wanted(query: queries.Query) -> Iterator[Wanted]:
-    """The models of the Hub that a query names; what each is for says the shelf that its field offers."""
+def find_wanted(query: queries.Query) -> dict[str, list[Wanted]]:
+    """The models of the Hub that a query names, by field; what each is for says the shelf that its field offers."""
+    wanted: dict[str, list[Wanted]] = {}
     for name in queries.names(type(query)):
-        bounds, value = queries.bounds(type(query), name), getattr(query, name)
-        for purpose, presets in SHELVES.items():
-            if bounds.options and set(bounds.options) <= set(ids(presets)):
-                bundled = {preset.id for preset in presets if preset.bundled}
-                for source in dict.fromkeys(value if isinstance(value, tuple) else (value,)):
-                    if source not in bundled and not (Path(source).is_absolute() or source.startswith((".", "~"))):
-                        yield Wanted(source, purpose)
+        if purpose := find_shelf(queries.bounds(type(query), name).options):
+            bundled, value = {preset.id for preset in SHELVES[purpose] if preset.bundled}, getattr(query, name)
+            for source in dict.fromkeys(value if isinstance(value, tuple) else (value,)):
+                if source not in bundled and not is_path(source):
+                    wanted.setdefault(name, []).append(Wanted(source, purpose))
+    return wanted
 
 
 def find_missing(query: queries.Query) -> list[Wanted]:
     """What of it has to be fetched; all of it where the cache holds parts that only the Hub can judge."""
-    wanted = list(find_wanted(query))
+    wanted = [one for named in find_wanted(query).values() for one in named]
     return [one for one in wanted if not is_here(one)] or wanted
+
+
+def find_choice(query: queries.Query) -> dict[str, Any]:
+    """The fields that name models of the Hub: what is drawn with when they are here; the rest is the visitor's."""
+    params = as_params(query)
+    return {name: params[name] for name in find_wanted(query)}
 
 
 def submit(query: queries.Query, context: Context, identity: str) -> str:
@@ -64,7 +69,8 @@ def submit(query: queries.Query, context: Context, identity: str) -> str:
 
 def explain(error: Exception, exhibit: Exhibit, values: Mapping[str, Any], context: Context, locale: Locale) -> str:
     """Why there is no picture; for a model that can be fetched its size and a button."""
-    if not (isinstance(error, ModelUnavailable) and error.key == NOT_DOWNLOADED and context.limits.downloads):
+    error = as_told_here(error, context.limits)
+    if not (isinstance(error, AppError) and error.key == NOT_DOWNLOADED):
         return notice(sentence(error, locale))
     query = queries.make(exhibit.query, values)
     missing = find_missing(query)

@@ -198,9 +198,8 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
             identity = workspace_of(request)
             if name == fetching.KIND.name:
                 job = fetching.submit(query, context, identity)
-                card = pictures.job_card(
-                    job, slug=exhibit.slug, locale=locale, place=fetching.place(exhibit), then=as_params(query)
-                )
+                place, then = fetching.place(exhibit), fetching.find_choice(query)
+                card = pictures.job_card(job, slug=exhibit.slug, locale=locale, place=place, then=then)
                 return ["", card, *untouched[1:]]
             job = context.jobs.submit(identity, kind=name, work=partial(jobs[name], query))
             return ["", untouched[0], pictures.job_card(job, slug=exhibit.slug, locale=locale)]

@@ -16,8 +16,9 @@ from core.workspaces import new_identity
 from tabs import EXHIBITS
 from tabs._kit import fetching
 from tabs._kit.context import Context, open_context
-from tabs._kit.events import explorer
+from tabs._kit.events import admit, explorer
 from tabs._kit.exhibit import Exhibit
+from tabs.tokens import counting
 
 HUB = [
     (exhibit, name, preset.id, purpose)
@@ -72,14 +73,18 @@ def test_every_exhibit_with_a_choice_of_models_is_covered() -> None:
 @each_choice
 def test_a_query_says_what_it_needs_of_the_hub(exhibit: Exhibit, name: str, source: str, purpose: str) -> None:
     query = queries.make(exhibit.query, choose(exhibit, name, source))
-    assert [(one.source, one.purpose) for one in fetching.find_wanted(query)] == [(source, purpose)]
-    assert not list(fetching.find_wanted(exhibit.query()))
+    found = fetching.find_wanted(query)
+    assert {field: [(one.source, one.purpose) for one in named] for field, named in found.items()} == {
+        name: [(source, purpose)]
+    }
+    assert not fetching.find_wanted(exhibit.query())
+    assert fetching.find_choice(query) == choose(exhibit, name, source), "nothing that is typed meanwhile"
 
 
 @pytest.mark.parametrize("model", ["/some/folder", "./folder", "~/folder", "encoder"])
 def test_folders_and_bundled_models_need_nothing(model: str) -> None:
     exhibit = next(exhibit for exhibit in EXHIBITS if exhibit.slug == "fill")
-    assert not list(fetching.find_wanted(queries.make(exhibit.query, {"model": model})))
+    assert not fetching.find_wanted(queries.make(exhibit.query, {"model": model}))
 
 
 @each_choice
@@ -97,11 +102,32 @@ def test_what_is_not_here_is_offered_where_that_is_allowed(
         preset = Wanted(source, purpose).preset  # type: ignore[arg-type]
         assert preset is not None
         assert (f"{preset.megabytes:,.1f}".removesuffix(".0") in told) == (mode != "public")
+        assert (translate("error.model.no_downloads_here", locale) in told) == (mode == "public")
     query = queries.make(exhibit.query, values)
     if mode == "public":
-        assert refusal.value.key == "error.model.no_downloads_here"
         with pytest.raises(NotAllowedHere, match="no_downloads_here"):
             fetching.submit(query, context, new_identity())
+
+
+@pytest.mark.parametrize("mode", LIMITS)
+def test_a_file_for_a_tokenizer_that_is_not_here_is_told_the_same(
+    opened: Open, empty: None, mode: Mode, tmp_path: Path
+) -> None:
+    context, values = opened(mode), {"tokenizers": ["xlm-roberta-base"], "file": str(tmp_path / "mine.txt")}
+    with pytest.raises(AppError) as refusal:
+        counting.submit(values, context, new_identity())
+    told = fetching.explain(refusal.value, counting.EXHIBIT, values, context, "ja")
+    assert (translate("error.model.no_downloads_here", "ja") in told) == (mode == "public")
+    assert ('data-start="fetch"' in told) == (mode != "public")
+
+
+@each_choice
+def test_a_field_takes_the_catalogue_that_it_offers(exhibit: Exhibit, name: str, source: str, purpose: str) -> None:
+    if queries.bounds(exhibit.query, name).free:
+        admit(queries.make(exhibit.query, choose(exhibit, name, source)), LIMITS["public"])
+        other = {"tokenizer": "encoder", "encoder": "wordpiece", "task": "wordpiece"}[purpose]
+        with pytest.raises(NotAllowedHere, match="hub_not_here"):
+            admit(queries.make(exhibit.query, choose(exhibit, name, other)), LIMITS["public"])
 
 
 def test_without_a_network_the_sentence_is_as_it_was_and_there_is_no_button(opened: Open) -> None:
