@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from pathlib import Path
 from core.downloads.plans import Plan, Wanted, require_disk
 from core.errors import ModelUnavailable, ServiceError
 from core.jobs import Progress, Work
+from core.models.loading import telling_by_key
 from core.settings import ROOT
 
 logger = logging.getLogger(__name__)
@@ -35,15 +36,23 @@ def fetch(wanted: Sequence[Wanted]) -> Work:
         ModelUnavailable: as `make_plan`; the disk is too full; the connection broke.
         ServiceError: as `make_plan`.
     """
+    from huggingface_hub.utils import validate_repo_id
+
     told = {"sources": [one.source for one in wanted]}
+    for one in wanted:
+        with telling_by_key(one.source):
+            validate_repo_id(one.source)  # what passes is a good name of a folder, too
     yield Progress(0, 0, partial=told)
-    plans = yield from _plan(wanted)
-    require_disk(plans)
-    total, done = sum(plan.bytes for plan in plans), 0
-    for plan in plans:
-        for received in _receive(plan):
-            yield Progress(done + min(received, plan.bytes), total)
-        done += plan.bytes
+    whole: set[Wanted] = set()
+    with _tidied(wanted, whole):
+        plans = yield from _plan(wanted)
+        require_disk(plans)
+        total, done = sum(plan.bytes for plan in plans), 0
+        for plan in plans:
+            for received in _receive(plan):
+                yield Progress(done + min(received, plan.bytes), total)
+            whole.add(plan.wanted)
+            done += plan.bytes
     yield Progress(done, total)
     return told
 
@@ -82,7 +91,7 @@ def _plan(wanted: Sequence[Wanted]) -> Generator[Progress, None, tuple[Plan, ...
 
 def _receive(plan: Plan) -> Iterator[int]:
     """Bytes received so far, again and again until all are here."""
-    with _tidied(plan.wanted), _started("fetch", [plan.wanted]) as child:
+    with _started("fetch", [plan.wanted]) as child:
         while child.runs():
             yield _last_number(child.said())
             time.sleep(PAUSE)
@@ -119,27 +128,29 @@ def _started(verb: str, wanted: Sequence[Wanted]) -> Iterator[_Child]:
 
 
 @contextmanager
-def _tidied(wanted: Wanted) -> Iterator[None]:
-    """When it fails inside, the cache is left without torn files, and without a name for what is not whole.
+def _tidied(wanted: Sequence[Wanted], whole: Collection[Wanted]) -> Iterator[None]:
+    """When it fails inside, the cache is left without torn files, and without a name for what is not `whole` by then.
 
-    A snapshot of some of the words would otherwise be loaded as a tokenizer that is not quite the right one.
+    A snapshot with some of the files would otherwise be loaded as a tokenizer that is not quite the right one.
     """
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
-    place = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=wanted.source, repo_type="model")
-    name = place / "refs" / wanted.revision
-    torn = set((place / "blobs").glob("*.incomplete"))
-    named = name.read_bytes() if name.is_file() else None
+    cache = Path(constants.HF_HUB_CACHE)
+    places = {one: cache / repo_folder_name(repo_id=one.source, repo_type="model") for one in wanted}
+    names = {one: place / "refs" / one.revision for one, place in places.items()}
+    torn = {path for place in places.values() for path in place.glob("blobs/*.incomplete")}
+    before = {one: name.read_bytes() if name.is_file() else None for one, name in names.items()}
     try:
         yield
     except BaseException:  # among them the end of a generator that is closed
-        for path in set((place / "blobs").glob("*.incomplete")) - torn:  # hundreds of megabytes that nobody would use
-            path.unlink(missing_ok=True)
-        if named is None:
-            name.unlink(missing_ok=True)
-        else:
-            name.write_bytes(named)
+        for one in set(wanted) - set(whole):
+            for path in set(places[one].glob("blobs/*.incomplete")) - torn:  # hundreds of megabytes of no use
+                path.unlink(missing_ok=True)
+            if (commit := before[one]) is None:
+                names[one].unlink(missing_ok=True)
+            else:
+                names[one].write_bytes(commit)
         raise
 
 

@@ -153,13 +153,16 @@ WANTED = [
     ("someone/asked", "tokenizer"),
     ("someone/missing", "encoder"),
     ("someone/missing", "tokenizer"),
+    ("長" * 150, "encoder"),
+    ("a\0b", "tokenizer"),
 ]
 
 
 def test_what_cannot_be_used_is_refused_before_its_weights_travel(hub: HubServer, tmp_path: Path) -> None:
     found = visit(f"WANTED = {WANTED!r}\n{REFUSALS}", hub, tmp_path)
     assert list(found.values()) == [
-        "pickle", "pickle", "remote_code", "no_weights", "not_a_model", "gated", "gated", "unknown", "unknown"
+        "pickle", "pickle", "remote_code", "no_weights", "not_a_model", "gated", "gated", "unknown", "unknown",
+        "unknown", "unknown",
     ]  # fmt: skip
     assert not [r for r in hub.requests if r.startswith("GET") and r.endswith((".safetensors", ".bin"))]
 
@@ -212,13 +215,14 @@ def test_a_hub_that_never_answers_can_be_left(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
 
         def accept() -> None:
-            connections.append(silent.accept())
+            connections.append(silent.accept()[0])
             (tmp_path / "asked").touch()
 
-        connections: list[object] = []
+        connections: list[socket.socket] = []
         threading.Thread(target=accept, daemon=True).start()
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         *states, seconds = visit(f"FOLDER = {str(tmp_path)!r}\n{SILENT}", endpoint, tmp_path / "hub", patience=120)
+        connections[0].close()
     assert states == ["running", "cancelled", "done"]
     assert seconds < 8
 
@@ -255,7 +259,7 @@ def downloads(home: Path) -> list[str]:
     for place in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if (
-                b"core.downloads" in (place / "cmdline").read_bytes()
+                b"-m\0core.downloads\0" in (place / "cmdline").read_bytes()
                 and os.fsencode(home) in (place / "environ").read_bytes()
             ):
                 found.append(place.name)
