@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.bundled.scores import scores_table
 from core.i18n import translate
-from core.presets import HEADS, MODELS, TOKENIZERS
+from core.presets import HEADS, MODELS, TOKENIZERS, locate
 from core.sections import leaves
 from core.settings import LIMITS, MODES, settings_table
 from tabs import EXHIBITS
@@ -30,10 +30,11 @@ def exhibits_table() -> str:
 
 
 def presets_table() -> str:
-    """Every model and tokenizer offered by name."""
+    """Every model and tokenizer offered by name; of the bundled ones those that are there."""
     rows = [
         f"| `{p.id}` | {p.task} | {'bundled' if p.bundled else 'Hub'} | {p.megabytes:g} | {p.licence} |"
         for p in (*MODELS, *HEADS, *TOKENIZERS)
+        if not p.bundled or Path(locate(p.id, (p,))).exists()
     ]
     return "\n".join(("| name | for | where | MB | licence |", "|---|---|---|---|---|", *rows))
 
