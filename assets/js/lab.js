@@ -514,6 +514,7 @@
       if (!open && this.dataset.then) {   // it was done for the sake of a drawing
         this.forget();
         if (status.state === "done") { this.replaceChildren(); say(this.dataset.slug, { params: JSON.parse(this.dataset.then) }); }
+        else this.querySelector(".lab-job-result").replaceChildren();   // it told of a drawing to come
       }
     }
   }

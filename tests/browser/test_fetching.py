@@ -63,6 +63,7 @@ def test_a_stopped_download_leaves_the_page_as_it_was(connected: RunningApp, hub
     page.locator(f"{CARD} button").click()
     page.wait_for_selector(f"{CARD}[data-state=cancelled]", timeout=DRAWN)
     expect(page.locator(f"{CARD} [role=status]")).to_have_text(translate("job.cancelled", "ja"))
+    expect(page.locator(f"{CARD} .lab-job-result")).to_be_empty()
     assert page.locator("#tab-fill .lab-view table").count() == 0
     assert page.evaluate("Object.keys(localStorage).filter(key => key.startsWith('lab:job:'))") == []
     assert not list(connected.workspace.parent.rglob("*.incomplete"))
@@ -90,11 +91,13 @@ def test_a_chosen_model_is_fetched_over_a_reload_and_then_drawn(
     assert (told["state"], told["words"]) == ("running", translate("job.running", "en"))
     assert re.fullmatch(r"\d\.\d MB / \d\.\d MB", told["steps"])
     assert MODEL in told["html"]
+    page.locator("#field-fill-text textarea").fill("犬は[MASK]を追った。")  # somebody who does not wait
     hub.pace = 0
     page.wait_for_function(f"new URLSearchParams(location.search).get('model') === '{MODEL}'", timeout=DRAWN)
     expect(page.locator("#field-fill-model input")).to_have_value(MODEL)
     expect(page.locator("#tab-fill .lab-error")).to_have_count(0)
-    assert parse_qs(urlsplit(page.url).query)["text"] == ["猫は[MASK]を食べた。"]
+    assert parse_qs(urlsplit(page.url).query)["text"] == ["犬は[MASK]を追った。"]
+    expect(page.locator("#field-fill-text textarea")).to_have_value("犬は[MASK]を追った。")
     assert weights(hub) == before + 1
     page.reload()  # it is here now
     page.wait_for_selector("#tab-fill lab-tail", timeout=DRAWN)
