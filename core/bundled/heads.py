@@ -62,7 +62,7 @@ HEADS = (
          replace(FINE, epochs=12, learning_rate=3e-4, max_length=256), options={"transition_speed": 10.0}),
     Head("tagging", "tagging", "tagging-crf",
          partial(labelled.gather_taught_names, sentences=16_000, seed=1),
-         replace(FINE, epochs=6, learning_rate=1e-3, max_length=256), taught=True),
+         replace(FINE, epochs=9, learning_rate=1e-3, max_length=256), taught=True),
     Head("simcse", "simcse", "encoder", partial(labelled.gather_sentences, sentences=24_000, seed=1),
          replace(FINE, epochs=2, batch_size=64, learning_rate=3e-4, max_length=32, evaluate_every=150,
                  length_grouping=False),
