@@ -80,6 +80,7 @@ def test_a_chosen_model_is_fetched_over_a_reload_and_then_drawn(
     box.fill(MODEL)
     box.press("Enter")
     expect(page.locator("#tab-fill .lab-error")).to_contain_text(MODEL, timeout=DRAWN)
+    expect(page.locator("#tab-fill .lab-view").first).to_have_css("opacity", "0.35")  # it shows another model's answer
     page.locator(OFFER).click()
     status = page.locator(f"{CARD} [role=status]")
     expect(status).to_contain_text(re.compile(r"[1-9]\.\d MB / [1-9]\.\d MB"), timeout=DRAWN)
@@ -96,6 +97,7 @@ def test_a_chosen_model_is_fetched_over_a_reload_and_then_drawn(
     page.wait_for_function(f"new URLSearchParams(location.search).get('model') === '{MODEL}'", timeout=DRAWN)
     expect(page.locator("#field-fill-model input")).to_have_value(MODEL)
     expect(page.locator("#tab-fill .lab-error")).to_have_count(0)
+    expect(page.locator("#tab-fill .lab-view").first).to_have_css("opacity", "1")
     assert parse_qs(urlsplit(page.url).query)["text"] == ["犬は[MASK]を追った。"]
     expect(page.locator("#field-fill-text textarea")).to_have_value("犬は[MASK]を追った。")
     assert weights(hub) == before + 1
