@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,7 @@ def test_erasing_erases_while_a_job_of_the_visitor_runs(opened: Open) -> None:
             ended.set()
 
     job = context.jobs.submit(me, kind="hold", work=hold)
-    assert until(lambda: context.jobs.view(job).state is State.RUNNING)  # type: ignore[union-attr]
+    assert until(lambda: (found := context.jobs.view(job)) is not None and found.state is State.RUNNING)
     reply = TestClient(app).post("/lab/erase", headers={"cookie": f"lab-workspace={me}"})
     assert reply.json() == {"erased": True}
     assert ended.wait(20)
@@ -139,6 +140,10 @@ def abandon(folder: Path, seconds: float) -> Path:
     return folder
 
 
+def is_gone(place: Path) -> bool:
+    return not place.exists()
+
+
 def test_abandoned_folders_go_while_the_app_runs_and_no_other(opened: Open) -> None:
     app, context = opened("public", sweep_seconds=0.05)
     lifetime = LIMITS["public"].workspace_seconds
@@ -155,13 +160,13 @@ def test_abandoned_folders_go_while_the_app_runs_and_no_other(opened: Open) -> N
     with TestClient(app):
         fresh, busy = context.workspaces.open(new_identity()), new_identity()
         job = context.jobs.submit(busy, kind="hold", work=hold)
-        assert until(lambda: context.jobs.view(job).state is State.RUNNING)  # type: ignore[union-attr]
+        assert until(lambda: (found := context.jobs.view(job)) is not None and found.state is State.RUNNING)
         working = abandon(context.workspaces.open(busy), 2 * lifetime)
         for _ in range(2):  # again and again, not once
             left = context.workspaces.open(new_identity())
             (left / "mine.txt").write_text("私の文", encoding="utf-8")
             abandon(left, 2 * lifetime)
-            assert until(lambda left=left: not left.exists())  # type: ignore[misc]
+            assert until(partial(is_gone, left))
         assert fresh.exists()
         assert working.exists(), "a job still needs it"
     assert stopped == [True]

@@ -21,7 +21,6 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from core.downloads.plans import Purpose, Wanted, make_plan
 from core.errors import AppError
-from core.models.loading import IGNORED_FILES
 
 CHUNK = 1_048_576  # bytes; ten times as many, the library's choice, are ten seconds of a shared line
 SILENCE = 30.0  # seconds without a word from the Hub; the library would wait for ever
@@ -59,13 +58,7 @@ def plan(wanted: Sequence[Wanted]) -> None:
 
 def fetch(wanted: Wanted) -> None:
     """Fetch the files into the cache."""
-    snapshot_download(
-        wanted.source,
-        revision=wanted.revision,
-        allow_patterns=list(wanted.patterns),
-        ignore_patterns=list(IGNORED_FILES),
-        tqdm_class=Meter,
-    )
+    snapshot_download(**wanted.selection, tqdm_class=Meter)
 
 
 def main() -> None:

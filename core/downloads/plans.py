@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from core.errors import ModelUnavailable
 from core.models.loading import IGNORED_FILES, PICKLES, WORD_FILES, check_repository, model_files, telling_by_key
@@ -47,6 +47,16 @@ class Wanted:
             return WORD_FILES
         return model_files(allow_pickle=self.preset is not None and self.preset.pickled)
 
+    @property
+    def selection(self) -> dict[str, Any]:
+        """What is asked of `huggingface_hub.snapshot_download`."""
+        return {
+            "repo_id": self.source,
+            "revision": self.revision,
+            "allow_patterns": list(self.patterns),
+            "ignore_patterns": list(IGNORED_FILES),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -68,15 +78,7 @@ def is_here(wanted: Wanted) -> bool:
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        folder = Path(
-            snapshot_download(
-                wanted.source,
-                revision=wanted.revision,
-                allow_patterns=list(wanted.patterns),
-                ignore_patterns=list(IGNORED_FILES),
-                local_files_only=True,
-            )
-        )
+        folder = Path(snapshot_download(**wanted.selection, local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError):
         return False
     weights = (*folder.glob("*.safetensors"), *(folder / name for name in PICKLES if name in wanted.patterns))
@@ -105,13 +107,7 @@ def make_plan(wanted: Wanted) -> Plan:
                 encoders_only=wanted.purpose == "encoder",
             )
         try:
-            files = snapshot_download(
-                wanted.source,
-                revision=wanted.revision,
-                allow_patterns=list(wanted.patterns),
-                ignore_patterns=list(IGNORED_FILES),
-                dry_run=True,
-            )
+            files = snapshot_download(**wanted.selection, dry_run=True)
         except DryRunError as error:  # of whatever kept the client from listing the files
             raise error.__cause__ or error from None
     if not {file.filename for file in files} & set(VOCABULARY_FILES):

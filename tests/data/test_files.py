@@ -236,7 +236,7 @@ except InvalidInput as error:
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's own peak of memory")
 def test_a_small_parquet_file_does_not_fill_the_memory_before_it_is_refused(tmp_path: Path) -> None:
     import pyarrow
     import pyarrow.parquet

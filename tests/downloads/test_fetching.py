@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core import query as queries
-from core.downloads.plans import SHELVES, Wanted
+from core.downloads.plans import SHELVES, Purpose, Wanted
 from core.errors import AppError, ModelUnavailable, NotAllowedHere
 from core.i18n import LOCALES, translate
 from core.settings import LIMITS, ROOT, Mode, Settings
@@ -90,7 +90,7 @@ def test_folders_and_bundled_models_need_nothing(model: str) -> None:
 @each_choice
 @pytest.mark.parametrize("mode", LIMITS)
 def test_what_is_not_here_is_offered_where_that_is_allowed(
-    opened: Open, empty: None, mode: Mode, exhibit: Exhibit, name: str, source: str, purpose: str
+    opened: Open, empty: None, mode: Mode, exhibit: Exhibit, name: str, source: str, purpose: Purpose
 ) -> None:
     context, values = opened(mode), choose(exhibit, name, source)
     with pytest.raises(AppError) as refusal:
@@ -99,7 +99,7 @@ def test_what_is_not_here_is_offered_where_that_is_allowed(
         told = fetching.explain(refusal.value, exhibit, values, context, locale)
         assert (source in told) == (mode != "public")
         assert ('data-start="fetch"' in told) == (mode != "public")
-        preset = Wanted(source, purpose).preset  # type: ignore[arg-type]
+        preset = Wanted(source, purpose).preset
         assert preset is not None
         assert (f"{preset.megabytes:,.1f}".removesuffix(".0") in told) == (mode != "public")
         assert (translate("error.model.no_downloads_here", locale) in told) == (mode == "public")

@@ -42,7 +42,7 @@ def test_every_epoch_sees_every_example_once_in_an_order_of_its_own() -> None:
 @pytest.mark.parametrize(("examples", "last"), [(24, [4, 4, 4]), (22, [3, 3, 4]), (14, [0, 1, 1]), (2, [0, 1, 1])])
 def test_processes_share_the_last_step(examples: int, last: list[int]) -> None:
     """Three processes of batches of 4, as accelerate deals them out: each example once, as many batches for each."""
-    from accelerate.data_loader import BatchSamplerShard  # type: ignore[import-untyped]
+    from accelerate.data_loader import BatchSamplerShard  # type: ignore[import-untyped]  # it ships no types
     from torch.utils.data import BatchSampler
 
     def collate(features: list[dict[str, Any]]) -> dict[str, Tensor]:
