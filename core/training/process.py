@@ -101,8 +101,9 @@ def _take_over(folder: RunFolder, log: EventLog, *, anew: bool) -> Finished | No
     claimed = folder.read_process()
     told, _ = read_events(folder.events, offset=int(claimed.get("offset", 0)))
     # The program that started this process, or torchrun above it, may have claimed the run on its behalf; and one that
-    # has said its last word may need a moment to be gone.
-    mine, over = claimed.get("pid") in (os.getpid(), os.getppid()), bool(told) and isinstance(told[-1], LAST)
+    # has said its last word may need a moment to be gone. The word of another than the first says nothing of the first.
+    mine = claimed.get("pid") in (os.getpid(), os.getppid())
+    over = bool(told) and isinstance(told[-1], LAST) and getattr(told[-1], "process", 0) == 0
     if not mine and not over and folder.is_worked_on():
         raise Busy("error.training.running")
     if events and isinstance(events[-1], Finished) and not anew:

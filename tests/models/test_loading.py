@@ -247,8 +247,8 @@ def test_visitors_who_load_a_first_model_at_once_all_get_a_whole_one(folder: Pat
     }
 
 
-def test_two_caches_never_load_at_once(tiny: LoadedModel) -> None:
-    """Whatever cache asks: what transformers patches while it loads is the same for all."""
+def test_models_never_load_at_once(tiny: LoadedModel) -> None:
+    """Not even for two caches: what transformers patches while it loads is the same for all."""
     inside: list[int] = []
     most: list[int] = []
 

@@ -19,8 +19,9 @@ from core.errors import Busy, InvalidInput
 from core.settings import ROOT
 from core.training.config import RunConfig, write_config
 from core.training.estimate import estimate
-from core.training.events import LAST, Evaluated, Failed, Saved, Started, Step, follow
+from core.training.events import LAST, Evaluated, EventLog, Failed, Saved, Started, Step, follow
 from core.training.folder import RunFolder
+from core.training.process import work
 from core.training.runs import RunState, RunStore, read_state
 from tests.training.tiny import (
     FAST,
@@ -194,6 +195,26 @@ def test_the_second_process_tells_what_it_dies_of(
     assert told == events[-1] and isinstance(told, Failed), done.stderr[-3000:]
     assert (told.cause, told.cure, told.process) == (cause, cure, process)
     assert read_state(RunFolder(tmp_path / "run")) is RunState.FAILED
+
+
+@pytest.mark.parametrize("process", [0, 1])
+def test_only_the_first_process_can_give_a_run_up(tmp_path: Path, encoder: Path, process: int) -> None:
+    """The others may die while it still saves."""
+    folder = RunFolder(tmp_path)
+    write_config(replace(tagging(tmp_path, encoder, 4), model="nothing/here"), folder.config)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as first:
+        folder.claim(first.pid)
+        EventLog(folder.events).write(
+            Failed(cause="training.cause.killed", cure="training.cure.resume", process=process)
+        )
+        try:
+            if process == 0:
+                assert isinstance(work(folder.path), Failed)  # it worked on it: there is no such model
+            else:
+                with pytest.raises(Busy):
+                    work(folder.path)
+        finally:
+            first.kill()
 
 
 def test_the_estimate_comes_from_steps_of_this_machine(tmp_path: Path, encoder: Path) -> None:
