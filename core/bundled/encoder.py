@@ -25,7 +25,7 @@ from core.bundled.evaluation import COUNTS, METRICS
 from core.bundled.files import read_json, write_json
 from core.bundled.pretraining import Pace, export_model, find_checkpoint, note_plan, train_model
 from core.bundled.recipe import Recipe, Request
-from core.bundled.shards import part_vectors
+from core.bundled.shards import LOWER, VECTORS, part_weights
 from core.bundled.start import start_from_counts
 from core.bundled.vocabulary import MODEL_MAX_LENGTH, encode_words, save_bert_tokenizer, train_wordpiece
 from core.training.engine import pick_attention
@@ -149,7 +149,7 @@ def export(work: Path, folder: Path) -> None:
     model = BertForMaskedLM.from_pretrained(checkpoint, dtype=torch.float32)
     # Fine-tuning sees its few examples many times, so whoever trains this model further wants BERT's own dropout.
     export_model(model, folder, dropout=0.1)
-    part_vectors(folder)
+    part_weights(folder, (VECTORS, LOWER))
     save_bert_tokenizer(work / "vocab.txt", folder)
     stream = np.load(work / "stream.npy", mmap_mode="r")
     np.save(folder / COUNTS, np.bincount(stream, minlength=model.config.vocab_size).astype(np.uint32))

@@ -22,6 +22,7 @@ from core.bundled.corpus import WRITING_SHARES, draw_sample
 from core.bundled.files import read_json, whole, write_json
 from core.bundled.pretraining import Pace, export_model, find_checkpoint, note_plan, train_model
 from core.bundled.recipe import Recipe, Request
+from core.bundled.shards import READER, VECTORS, part_weights
 from core.training.engine import pick_attention
 
 if TYPE_CHECKING:
@@ -251,6 +252,8 @@ def export(
     assert checkpoint is not None  # the model was read from it
     parameters = model.num_parameters()
     export_model(model, folder, dropout=0.1)
+    if model.config.is_encoder_decoder:
+        part_weights(folder, (VECTORS, READER))
     tokenizer.save_pretrained(folder)
     options = fill_options(find_task(task), {})
     write_setup(folder, task, Setup(max_length=LENGTH, max_target_length=TARGET_LENGTH, options=options))

@@ -18,7 +18,7 @@ from core.bundled.files import read_json, write_json
 from core.bundled.gathering import Gathered, write_lines
 from core.bundled.pretraining import SHARD_SIZE
 from core.bundled.recipe import Recipe, Request
-from core.bundled.shards import VECTORS, share_vectors
+from core.bundled.shards import LOWER, READER, VECTORS, Part, share_weights
 from core.data.source import DataSource
 from core.tasks.task import Hyperparameters
 from core.training.config import RunConfig
@@ -40,7 +40,7 @@ class Head:
     options: Mapping[str, Any] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     taught: bool = False  # by its base, which labels more rows for it
-    shared: bool = True  # its word vectors are the encoder's
+    shared: tuple[Part, ...] = (VECTORS,)  # what stays as it is in the foundation, and lies there
     shipped: bool = True  # else only a step on the way to another head
 
 
@@ -71,20 +71,20 @@ HEADS = (
          replace(FINE, epochs=4, batch_size=64, learning_rate=1e-4, max_length=48, evaluate_every=40,
                  length_grouping=False),
          options={"pooling": "mean"}),
-    Head("choice", "multiple-choice", "inference", labelled.gather_choice,
-         replace(FINE, epochs=3, batch_size=16, max_length=48)),
+    Head("choice", "multiple-choice", "encoder", labelled.gather_choice,
+         replace(FINE, epochs=3, batch_size=16, learning_rate=5e-4, max_length=48), shared=(VECTORS, LOWER)),
     Head("retrieval", "retrieval", "encoder",
          partial(labelled.gather_questions, questions=24_000, validation=600, seed=1),
          replace(FINE, epochs=1, learning_rate=3e-4, max_length=160, max_gradient_norm=2.0, evaluate_every=500,
                  length_grouping=False),
-         options={"shared": True, "question_length": 64}, shared=False),
+         options={"shared": True, "question_length": 64}),
     Head("reading", "reading", "encoder",
          partial(labelled.gather_reading, whole=0.2, characters=240, seed=1),
          replace(FINE, epochs=1, learning_rate=3e-4, max_length=384, evaluate_every=500),
          options={"stride": 128}),
     Head("headline", "headline", "seq2seq", labelled.gather_headlines,
          replace(FINE, epochs=8, batch_size=16, learning_rate=8e-4, max_length=320, max_target_length=48),
-         options={"max_new_tokens": 32}, shared=False),
+         options={"max_new_tokens": 32}, shared=(VECTORS, READER)),
 )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def configure(head: Head, request: Request) -> RunConfig:
         ),
         hyperparameters=replace(head.settings, seed=request.seed),
         options=head.options,
-        frozen=(VECTORS,) if head.shared else (),
+        frozen=tuple(piece for part in head.shared for piece in part.pieces),
     )
 
 
@@ -153,8 +153,7 @@ def export_head(head: Head, request: Request) -> None:
     config = read_json(folder / "config.json")
     write_json(folder / "config.json", config | {"dtype": "float32"})
     write_setup(folder, task, setup)
-    if head.shared:
-        share_vectors(folder, request.assets / "models/encoder")
+    share_weights(folder, request.assets / "models" / find_task(task).architecture, head.shared)
     events = [json.loads(line) for line in (request.work / "run/events.jsonl").read_text(encoding="utf-8").splitlines()]
     run_config = read_json(request.work / "run/config.json")
     data = run_config.pop("data")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -302,7 +303,7 @@ def write_card(
 
 
 def list_weights(folder: Path) -> tuple[Path, ...]:
-    """The files of weights of a model; heads of the encoder name its file of word vectors among them."""
+    """The files of weights of a model, also those that lie in the folder of the model it was trained from."""
     index = folder / "model.safetensors.index.json"
     if not index.is_file():
         return tuple(sorted(folder.glob("*.safetensors")))
@@ -322,13 +323,12 @@ def count_parameters(folder: Path) -> int:
 
 def describe_size(folder: Path) -> str:
     """Say what the weights take, and what of it lies in another model's folder."""
-    sizes = {path: path.stat().st_size for path in list_weights(folder)}
-    others = {path: size for path, size in sizes.items() if path.parent != folder.resolve()}
-    told = f"{(sum(sizes.values()) - sum(others.values())) / 1e6:.1f} MB"
-    shared = " and ".join(
-        f"{size / 1e6:.1f} MB of word vectors that it shares with `{path.parent.name}`" for path, size in others.items()
-    )
-    return f"{told} and {shared}" if shared else told
+    sizes: Counter[str] = Counter()
+    for path in list_weights(folder):
+        sizes[path.parent.name] += path.stat().st_size
+    own = sizes.pop(folder.resolve().name, 0)
+    shared = "".join(f", and {size / 1e6:.1f} MB that it shares with `{name}`" for name, size in sizes.items())
+    return f"{own / 1e6:.1f} MB{shared}"
 
 
 def describe_architecture(config: Mapping[str, Any]) -> str:

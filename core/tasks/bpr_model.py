@@ -62,11 +62,19 @@ class BinaryPassageRetriever(PreTrainedModel):
 
     def __init__(self, config: PretrainedConfig) -> None:
         super().__init__(config)
-        self.question_encoder = build_encoder(config)
+        encoder = build_encoder(config)
+        # Under the name that its kind has in every other model, so that any of them can load it.
+        self.base_model_prefix = encoder.base_model_prefix
+        setattr(self, self.base_model_prefix, encoder)
         if not config.shared_encoder:
             self.own_passage_encoder = build_encoder(config)
         self.hash_layer = HashLayer()
         self.post_init()
+
+    @property
+    def question_encoder(self) -> nn.Module:
+        """The encoder of questions, and of passages too when they share one."""
+        return self.base_model
 
     @property
     def passage_encoder(self) -> nn.Module:

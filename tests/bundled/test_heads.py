@@ -16,7 +16,7 @@ from core.bundled.files import read_json, write_json
 from core.bundled.heads import FINE, Head, export_head, train_head
 from core.bundled.labelled import REVIEWS, Gathered
 from core.bundled.recipe import Request
-from core.bundled.shards import part_vectors
+from core.bundled.shards import VECTORS, part_weights
 from core.errors import ModelUnavailable
 from core.tasks.loaded import load_task_model, predict
 from tests.training.tiny import reviews, tiny_encoder
@@ -41,7 +41,7 @@ def request_(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Request]:
     folder = tmp_path_factory.mktemp("heads")
     encoder = tiny_encoder(folder / "assets/models/encoder")
     BertForMaskedLM.from_pretrained(encoder).half().save_pretrained(encoder)  # as the shipped one is stored
-    part_vectors(folder / "assets/models/encoder")
+    part_weights(folder / "assets/models/encoder", (VECTORS,))
     request = Request(folder, folder / "work/taste", folder / "assets", megabytes=0, seed=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAB_MODELS", str(folder / "assets/models"))
