@@ -23,6 +23,7 @@ from core.bundled.files import read_json, whole, write_json
 from core.bundled.pretraining import Pace, export_model, find_checkpoint, note_plan, train_model
 from core.bundled.recipe import Recipe, Request
 from core.bundled.shards import READER, VECTORS, part_weights
+from core.bundled.start import start_with_copying
 from core.training.engine import pick_attention
 
 if TYPE_CHECKING:
@@ -215,12 +216,15 @@ def train_seq2seq(request: Request, shape: Seq2SeqShape) -> Path:
     from core.tasks.language_modelling import find_sentinels
 
     set_seed(request.seed)
-    note_plan(request.work, request.steps, seed=request.seed, shape=shape, checkpoint=find_checkpoint(request.work))
+    checkpoint = find_checkpoint(request.work)
+    note_plan(request.work, request.steps, seed=request.seed, shape=shape, checkpoint=checkpoint)
     tokenizer = load_unigram(request.assets, sentinels=SENTINELS)
     if not (request.work / "leads.npz").exists():
         encode_leads(request.work / "sample.txt", request.work / "leads.npz", tokenizer, shape=shape)
     leads = np.load(request.work / "leads.npz")
     model = T5ForConditionalGeneration(configure_seq2seq(shape, len(tokenizer)))
+    if checkpoint is None:
+        start_with_copying(model, seed=request.seed)
     batches = Seq2SeqBatches(
         np.load(request.work / "stream.npy", mmap_mode="r"),
         leads["paragraphs"],

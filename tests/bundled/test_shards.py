@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -65,8 +66,8 @@ def test_other_weights_are_not_given_away(models: Path) -> None:
 
 def test_an_encoder_decoder_shares_what_reads(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    model = T5ForConditionalGeneration(
-        T5Config(vocab_size=50, d_model=16, d_kv=8, d_ff=24, num_layers=2, num_heads=2, tie_word_embeddings=True)
+    model: Any = T5ForConditionalGeneration(
+        T5Config(vocab_size=50, d_model=16, d_kv=8, d_ff=24, num_layers=2, num_heads=2)
     )
     model.save_pretrained(tmp_path / "seq2seq")
     part_weights(tmp_path / "seq2seq", (VECTORS, READER))

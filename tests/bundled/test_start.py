@@ -1,13 +1,15 @@
-"""Word vectors counted from a stream."""
+"""Models before their first step: word vectors counted from a stream, and an encoder-decoder that copies."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+from transformers import T5ForConditionalGeneration
 
 from core.bundled.encoder import configure
+from core.bundled.generators import Seq2SeqShape, configure_seq2seq
 from core.bundled.masked import BertForMaskedPositions
-from core.bundled.start import WINDOW, count_neighbours, embed_tokens, start_from_counts
+from core.bundled.start import WINDOW, count_neighbours, embed_tokens, start_from_counts, start_with_copying
 from tests.bundled.tiny import SHAPE
 
 
@@ -52,3 +54,18 @@ def test_positions_start_so_that_distance_alone_decides() -> None:
         along = products.diagonal(distance)
         torch.testing.assert_close(along, along[:1].expand_as(along), rtol=0, atol=1e-4)
     assert products[0, 1] > products[0, 5]
+
+
+def test_an_untrained_encoder_decoder_copies() -> None:
+    torch.manual_seed(0)
+    config = configure_seq2seq(Seq2SeqShape(layers=2), 600)
+    random, copying = T5ForConditionalGeneration(config).eval(), T5ForConditionalGeneration(config).eval()
+    start_with_copying(copying, seed=0)
+    ids = torch.randint(2, 600, (8, 30))
+    with torch.inference_mode():
+        shares = [
+            (model(input_ids=ids, labels=ids).logits.argmax(-1) == ids)[:, 1:].float().mean()
+            for model in (random, copying)
+        ]
+    assert shares[0] < 0.05
+    assert shares[1] > 0.9
