@@ -82,12 +82,16 @@ LINES = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one measure: its numbers, those that only a card tells, and what was not there."""
+    """What became of one measure: its numbers, those that only a card tells, and what was not there.
+
+    `sample` holds a few numbers on a bundled sample, for a test.
+    """
 
     measure: Measure
     scores: Scores
     details: Numbers
     report: Mapping[str, Any]
+    sample: Numbers
     shipped: bool
     data: bool
     seconds: float
@@ -119,14 +123,15 @@ def _run(measure: Measure, data: Path, folder: Path) -> Outcome:
     start = time.monotonic()
     scores = measure.compare(data)
     shipped = is_shipped(folder)
-    judged = Measured({})
+    judged, sample = Measured({}), Numbers()
     if scores and shipped:
-        judged = measure.judge(load_shipped(folder, measure), data)
+        model = load_shipped(folder, measure)
+        judged, sample = measure.judge(model, data), measure_sample(model, measure)
         scores = merge_scores([scores, judged.scores])
     seconds = time.monotonic() - start
     state = ("" if shipped else ", not shipped") + ("" if scores else ", no data")
     log.info("%s: %.0f s%s", measure.folder, seconds, state)
-    return Outcome(measure, scores, judged.details, judged.report, shipped, bool(scores), seconds)
+    return Outcome(measure, scores, judged.details, judged.report, sample, shipped, bool(scores), seconds)
 
 
 def is_shipped(folder: Path) -> bool:
@@ -228,19 +233,18 @@ def _form(value: float) -> str:
 def write_outcomes(outcomes: Sequence[Outcome], *, assets: Path, readme: Path | None = None) -> None:
     """Write the numbers of each measured model into its folder, then all cards and the table of the README anew.
 
-    ``metrics.json`` keeps what others wrote there; ``sample`` holds a few numbers on a bundled sample for a test.
+    ``metrics.json`` keeps what others wrote there.
     """
     for outcome in outcomes:
         folder = assets / MODELS / outcome.measure.folder
         if not (outcome.shipped and outcome.data):
             continue
         metrics = read_json(folder / METRICS) if (folder / METRICS).is_file() else {}
-        shipped = load_shipped(folder, outcome.measure)
         metrics |= {
             **outcome.report,
             "measured": round_scores(outcome.scores),
             "details": round_scores({"": outcome.details})[""],
-            "sample": measure_sample(shipped, outcome.measure),
+            "sample": outcome.sample,
         }
         write_json(folder / METRICS, metrics)
     measured = {outcome.measure.folder for outcome in outcomes if outcome.shipped and outcome.data}

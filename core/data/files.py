@@ -23,7 +23,9 @@ LARGEST_FILE = 200_000_000  # bytes, after decompression; as rows they take a fe
 LARGEST_GROWTH = 20
 _SMALL = 10_000_000  # bytes, after decompression
 _LONGEST_RECORD = 1_000  # lines; a quoted cell that goes on longer has lost its closing quote
-_PARQUET_ROWS = 256  # unpacked at once, where they are small
+_CELL = 8  # bytes of a value in memory, a text's own not counted
+# Ways of writing texts in parquet that may unpack to more than the pages they stand in.
+_PACKED = frozenset({"PLAIN_DICTIONARY", "RLE_DICTIONARY", "DELTA_BYTE_ARRAY"})
 _LARGEST_FIELD = 2**31 - 1  # the csv module refuses cells over 131,072 characters unless told otherwise
 _ENCODINGS = ("utf-8", "cp932")
 _DELIMITERS = (",", "\t", ";", "|")
@@ -198,30 +200,60 @@ def _read_parquet(path: Path, *, compressed: bool) -> Table:
     import pyarrow.parquet
 
     source: Any = pyarrow.BufferReader(_read_bytes(path, compressed=True)) if compressed else path
+    limit = _limit(path, compressed=True)  # parquet compresses by itself
     values: list[dict[str, Any]] = []
-    size, limit = 0, _limit(path, compressed=True)  # parquet compresses by itself
     try:
+        if _count_unpacked(source, limit) > limit:
+            raise _too_large(path, limit)
         with pyarrow.parquet.ParquetFile(source) as file:
-            # Batch by batch: a column of one value a billion times over is a few bytes until it is unpacked.
-            for batch in file.iter_batches(batch_size=_fitting_rows(file, limit)):
-                size += batch.nbytes
-                if size > limit:
-                    raise _too_large(path, limit)
+            for batch in file.iter_batches():
                 values += batch.to_pylist()
     except (pyarrow.ArrowException, OSError, ValueError):
         raise InvalidInput("error.data.parquet", source=path.name) from None
     return make_table(path.name, [Row(number, row) for number, row in enumerate(values, start=1)])
 
 
-def _fitting_rows(file: Any, limit: int) -> int:
-    """How many rows are unpacked at once: from one on twice as many for as long as the first ones fit."""
-    rows = 1
-    while rows < _PARQUET_ROWS:
-        first = next(file.iter_batches(batch_size=rows), None)
-        if first is None or 2 * first.nbytes > limit:
-            break
-        rows *= 2
-    return rows
+def _count_unpacked(source: Any, limit: int) -> int:
+    """How many bytes the values of a parquet file will take, counted without unpacking more than `limit` of them.
+
+    A column of one value a billion times over is a few bytes in the file. The file's own table of contents says how
+    many values there are and how large its pages become; only a text in a dictionary may stand in more rows than pages
+    tell of, so that texts are left in their dictionaries and counted there. Texts written as what they share with the
+    one before cannot be counted so: the library refuses them. A file whose table of contents lies is not found out.
+    """
+    import pyarrow.parquet
+
+    metadata = pyarrow.parquet.read_metadata(source)
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    chunks = [group.column(number) for group in groups for number in range(metadata.num_columns)]
+    widths = [max(_CELL, metadata.schema.column(number).length) for number in range(metadata.num_columns)] * len(groups)
+    cells = metadata.num_rows * _CELL
+    cells += sum(chunk.num_values * width for chunk, width in zip(chunks, widths, strict=True))
+    if max(cells, sum(chunk.total_uncompressed_size for chunk in chunks)) > limit:
+        return limit + 1
+    texts = [chunk for chunk in chunks if chunk.physical_type == "BYTE_ARRAY"]
+    packed = sorted({chunk.path_in_schema for chunk in texts if _PACKED & set(chunk.encodings)})
+    size = cells + sum(chunk.total_uncompressed_size for chunk in texts if chunk.path_in_schema not in packed)
+    with pyarrow.parquet.ParquetFile(source, metadata=metadata, read_dictionary=packed) as file:
+        for number in range(len(groups) if packed else 0):
+            for column in file.read_row_group(number, columns=packed).columns:
+                size += sum(map(_count_texts, column.chunks))
+    return size
+
+
+def _count_texts(array: Any) -> int:
+    """How many bytes the texts of an array take, each as often as it stands there, in lists and structures too."""
+    import pyarrow
+    import pyarrow.compute
+
+    if pyarrow.types.is_dictionary(array.type):
+        lengths = pyarrow.compute.binary_length(array.dictionary).cast("int64")
+        return pyarrow.compute.sum(lengths.take(array.indices)).as_py() or 0
+    if pyarrow.types.is_map(array.type):
+        return _count_texts(array.keys) + _count_texts(array.items)
+    if pyarrow.types.is_struct(array.type):
+        return sum(map(_count_texts, array.flatten()))
+    return _count_texts(array.flatten()) if pyarrow.types.is_nested(array.type) else 0
 
 
 def _parse_csv(text: str, source: str) -> Table:

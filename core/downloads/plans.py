@@ -11,13 +11,20 @@ from typing import Any, Literal
 
 from core.errors import ModelUnavailable
 from core.models.loading import IGNORED_FILES, PICKLES, WORD_FILES, check_repository, model_files, telling_by_key
-from core.presets import HEADS, MODELS, TOKENIZERS, Preset, ids
+from core.presets import DECODERS, ENCODERS, HEADS, MODELS, SEQ2SEQ, TOKENIZERS, Preset, ids
 from core.text.tokenizers import VOCABULARY_FILES, holds_tokenizer
 
-Purpose = Literal["tokenizer", "encoder", "task"]
+Purpose = Literal["tokenizer", "encoder", "decoder", "seq2seq", "model", "task"]
 
 SHELVES: Mapping[Purpose, tuple[Preset, ...]] = MappingProxyType(
-    {"tokenizer": TOKENIZERS, "encoder": MODELS, "task": HEADS}
+    {
+        "tokenizer": TOKENIZERS,
+        "encoder": ENCODERS,
+        "decoder": DECODERS,
+        "seq2seq": SEQ2SEQ,
+        "model": MODELS,
+        "task": HEADS,
+    }
 )
 TOKENIZER_BYTES = 200_000_000  # more is no tokenizer
 SPARE_BYTES = 500_000_000  # of the disk, which stay free
@@ -67,7 +74,7 @@ class Plan:
 
 
 def find_shelf(options: Sequence[str]) -> Purpose | None:
-    """What a choice of these is for: the shelf that all of them stand on; None for no choice of models."""
+    """What a choice of these is for: the first shelf that all of them stand on; None for no choice of models."""
     shelves = (purpose for purpose, presets in SHELVES.items() if set(options) <= set(ids(presets)))
     return next(shelves, None) if options else None
 

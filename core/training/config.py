@@ -20,6 +20,28 @@ PresetName = Literal["taste", "workshop", "book"]
 PRESETS: tuple[PresetName, ...] = ("taste", "workshop", "book")
 
 
+# By task: the sample that it can be tried on, and the one that it is judged by where that is another.
+EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "causal-lm": ("passages", ""),
+        "masked-lm": ("passages", ""),
+        "span-corruption": ("passages", ""),
+        "classification": ("reviews", ""),
+        "pair-classification": ("inference", ""),
+        "similarity": ("similarity", ""),
+        "multiple-choice": ("choices", ""),
+        "tagging": ("entities", ""),
+        "tagging-crf": ("entities", ""),
+        "headline": ("articles", ""),
+        "simcse": ("passages", "similarity"),
+        "simcse-supervised": ("inference", "similarity"),
+        "retrieval": ("quiz", ""),
+        "reading": ("quiz", ""),
+        "reading-generative": ("quiz", ""),
+    }
+)
+
+
 @dataclass(frozen=True)
 class LoraSettings:
     """Low-rank adaptation (Hu et al. 2021; book 5.5.4): the defaults are the book's.
@@ -171,6 +193,18 @@ def preset(name: PresetName, defaults: Hyperparameters) -> Hyperparameters:
         gradient_checkpointing=False,
         length_grouping=True,
     )
+
+
+def example_config(name: str) -> RunConfig:
+    """A taste of a task: its bundled sample, the bundled model of its kind, and few steps.
+
+    Raises:
+        InvalidInput: there is no such task.
+    """
+    task = find_task(name)
+    train, validation = EXAMPLES[name]
+    data = DataSource(f"sample:{train}", validation=validation and f"sample:{validation}")
+    return RunConfig(name, data, model=task.architecture, hyperparameters=preset("taste", task.defaults))
 
 
 def describe_differences(configs: Sequence[RunConfig]) -> dict[str, tuple[Any, ...]]:

@@ -70,7 +70,7 @@ class RunFolder:
 
     @property
     def process(self) -> Path:
-        """Who works on it: ``pid``, ``started``, ``offset`` (the size of the events when it began), ``launch``."""
+        """Who works on it: ``pid``, ``started``, ``offset`` (size of the events then), ``launch``, ``meeting``."""
         return self.path / "process.json"
 
     def claim(self, pid: int | None = None) -> int:
@@ -83,7 +83,7 @@ class RunFolder:
         except psutil.NoSuchProcess:
             started = 0.0  # over already: its events tell how it went
         offset = self.events.stat().st_size if self.events.exists() else 0
-        own = {"launch": name_launch()} if pid == os.getpid() else {}
+        own = {"launch": name_launch(), "meeting": name_meeting()} if pid == os.getpid() else {}
         write_whole(self.process, {"pid": pid, "started": started, "offset": offset, **own})
         return offset
 
@@ -116,6 +116,12 @@ def name_launch() -> str:
         return f"{os.getppid()}-{psutil.Process(os.getppid()).create_time()}"
     except psutil.Error:
         return ""  # the launcher is gone
+
+
+def name_meeting() -> str:
+    """Where the processes of a launch meet, the same on all its machines; an earlier launch may have met there too."""
+    named = ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID")
+    return " ".join(os.environ[name] for name in named if name in os.environ)
 
 
 def write_whole(path: Path, content: Any) -> None:

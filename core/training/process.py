@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +18,11 @@ from core.tasks.task import Hyperparameters
 from core.training.config import read_config, write_config
 from core.training.events import LAST, Event, EventLog, Failed, Finished, Step, read_events
 from core.training.failures import explain, killed
-from core.training.folder import RunFolder, name_launch
+from core.training.folder import RunFolder, name_launch, name_meeting
 
 logger = logging.getLogger(__name__)
 
-SECONDS_TO_CLAIM = 10.0  # for the first process to come so far that it has claimed the run
+SECONDS_TO_CLAIM = 10.0  # for the first process, once the others run, to come so far that it has claimed the run
 
 
 class StopSwitch:
@@ -77,21 +77,38 @@ def work(path: Path, *, config_file: Path | None = None) -> Event:
 
 
 def _follow(folder: RunFolder, log: EventLog, switch: StopSwitch, config_file: Path | None, *, rank: int) -> Event:
-    """Work as another process than the first, which tells everything but what this one dies of."""
+    """Work as another process than the first, which tells everything but what this one dies of.
+
+    On another machine too, where the machines share the folder; where they do not, only its terminal tells it.
+    """
+    began, before = time.monotonic(), folder.read_process()
     events, _ = read_events(folder.events)
     if config_file is None and events and isinstance(events[-1], Finished):
         return events[-1]
     outcome = _train(folder, log, switch, config_file)
     if isinstance(outcome, Failed):
         outcome = replace(outcome, process=rank)
-        deadline = time.monotonic() + SECONDS_TO_CLAIM
-        while time.monotonic() < deadline:
-            claimed = folder.read_process()
-            if claimed.get("launch") == name_launch() != "":
-                EventLog(folder.events, since=int(claimed["offset"])).write(outcome)
-                break
-            time.sleep(0.1)  # the first process has not come so far, or the run is not this launcher's
+        claimed = _find_claim(folder, before, deadline=began + SECONDS_TO_CLAIM)
+        if claimed is not None:
+            EventLog(folder.events, since=int(claimed["offset"])).write(outcome)
     return outcome
+
+
+def _find_claim(folder: RunFolder, before: Mapping[str, Any], *, deadline: float) -> Mapping[str, Any] | None:
+    """What the first process of this launch wrote when it claimed the run; None if it is not this launch's.
+
+    A launch is known by its launcher, which is another on every machine, or by where its processes meet. An earlier one
+    may have met there too: what lay there `before` is taken for this one's when the first process has had its time.
+    """
+    while True:
+        claimed, over = folder.read_process(), time.monotonic() > deadline
+        if claimed.get("launch") == name_launch() != "":
+            return claimed
+        if claimed.get("meeting") == name_meeting() != "" and (over or claimed != before):
+            return claimed
+        if over:
+            return None
+        time.sleep(0.1)
 
 
 def _take_over(folder: RunFolder, log: EventLog, *, anew: bool) -> Finished | None:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from core.bundled import made_pairs
-from core.bundled.made_pairs import Predicate, conjugate, connect, draw_pairs, make_pairs, read_sentence
+from core.bundled.made_pairs import SOURCES, gather_made_pairs
+from core.bundled.made_pairs.drawing import draw_pairs, make_pairs, read_options
+from core.bundled.made_pairs.pairs import LABELS
+from core.bundled.made_pairs.predicates import Predicate, conjugate, connect
+from core.bundled.made_pairs.sentences import LONGEST, SHORTEST, read_sentence
 from tests.bundled.family import write_rows
 
 PEOPLE = ("兄", "姉", "祖母", "友人", "先生", "母")
@@ -25,7 +28,7 @@ TEXTS = [
 
 def found(text: str, *others: str) -> set[tuple[str, str, str]]:
     """All pairs that come of one sentence: rule, and the two sentences without full stops."""
-    options = made_pairs._read_options(["。".join((text, *others, ""))], random.Random(0))
+    options = read_options(["。".join((text, *others, ""))], random.Random(0))
     return {
         (pair.rule, pair.sentence1.rstrip("。"), pair.sentence2.rstrip("。")) for pairs in options for pair in pairs
     }
@@ -148,7 +151,7 @@ def test_an_object_gives_way_to_one_met_with_the_same_verb() -> None:
 
 def test_labels_are_balanced_and_the_seed_decides() -> None:
     rows = make_pairs(TEXTS, count=60, seed=3)
-    assert Counter(row["label"] for row in rows) == dict.fromkeys(made_pairs.LABELS, 20)
+    assert Counter(row["label"] for row in rows) == dict.fromkeys(LABELS, 20)
     assert rows == make_pairs(TEXTS, count=60, seed=3)
     assert rows != make_pairs(TEXTS, count=60, seed=4)
     assert {frozenset(row) for row in rows} == {frozenset(("sentence1", "sentence2", "label"))}
@@ -157,7 +160,7 @@ def test_labels_are_balanced_and_the_seed_decides() -> None:
 def test_pairs_keep_to_the_lengths_and_differ_unless_they_should_not() -> None:
     for pair in draw_pairs(TEXTS, count=90, seed=5):
         first, second = (text.rstrip("。") for text in (pair.sentence1, pair.sentence2))
-        assert all(made_pairs.SHORTEST <= len(text) <= made_pairs.LONGEST for text in (first, second))
+        assert all(SHORTEST <= len(text) <= LONGEST for text in (first, second))
         assert (first == second) == (pair.rule == "same")
 
 
@@ -169,9 +172,9 @@ def test_too_little_text_gives_fewer_pairs_of_each_label() -> None:
 
 
 def test_pairs_are_gathered_from_a_folder(tmp_path: Path) -> None:
-    for name in made_pairs.SOURCES:
+    for name in SOURCES:
         write_rows(tmp_path / f"pretrain/{name}.jsonl.gz", [{"text": f"A:{text}"} for text in TEXTS])
-    gathered = made_pairs.gather_made_pairs(tmp_path, pairs=30, seed=1)
+    gathered = gather_made_pairs(tmp_path, pairs=30, seed=1)
     assert len(gathered.train) == 30
     assert [(one.folder, count) for one, count in gathered.counts] == [("pretrain", 30)]
     assert not gathered.validation

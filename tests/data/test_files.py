@@ -236,19 +236,69 @@ except InvalidInput as error:
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's own peak of memory")
-def test_a_small_parquet_file_does_not_fill_the_memory_before_it_is_refused(tmp_path: Path) -> None:
+def write_bomb(path: Path, shape: str) -> None:
+    """A parquet file of a few kilobytes that starts small and holds gigabytes."""
     import pyarrow
     import pyarrow.parquet
 
+    offsets = [0, 1, 1_001]
+
+    def packed(indices: Sequence[int]) -> Any:
+        return pyarrow.DictionaryArray.from_arrays(pyarrow.array(indices, "int32"), ["a", "あ" * 1_000_000])
+
+    in_lists = pyarrow.ListArray.from_arrays(offsets, packed([0] + [1] * 1_000))
+    column = {
+        "text": lambda: packed([1] * 1_000),
+        "later": lambda: packed([0] * 300 + [1] * 1_000),
+        "list": lambda: in_lists,
+        "structure": lambda: pyarrow.StructArray.from_arrays([in_lists], ["texts"]),
+        "map": lambda: pyarrow.MapArray.from_arrays(offsets, list(range(1_001)), packed([0] + [1] * 1_000)),
+        "page": lambda: pyarrow.array(["a"] * 300 + ["b" * 100_000] * 3_000),
+        "prefix": lambda: pyarrow.array(["a"] * 300 + ["b" * 100_000] * 3_000),
+        "number": lambda: pyarrow.array([7] * 20_000_000),
+        "bytes": lambda: pyarrow.array([b"x" * 5_000] * 100_000, pyarrow.binary(5_000)),
+    }[shape]()
+    encoding = {"page": "PLAIN", "prefix": "DELTA_BYTE_ARRAY"}.get(shape)
+    pyarrow.parquet.write_table(
+        pyarrow.table({"t": column}),
+        path,
+        compression="zstd",
+        write_statistics=False,
+        dictionary_pagesize_limit=10_000_000,
+        use_dictionary=encoding is None,
+        column_encoding=encoding and {"t": encoding},
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's own peak of memory")
+@pytest.mark.parametrize("shape", ["text", "later", "list", "structure", "map", "page", "prefix", "number", "bytes"])
+def test_a_small_parquet_file_does_not_fill_the_memory_before_it_is_refused(tmp_path: Path, shape: str) -> None:
     path = tmp_path / "a.parquet"
-    table = pyarrow.table({"t": pyarrow.array(["a" * 50_000] * 10_000)})
-    pyarrow.parquet.write_table(table, path, compression="zstd", write_statistics=False)
-    assert path.stat().st_size < 2_000
+    write_bomb(path, shape)
+    assert path.stat().st_size < 60_000
     command = [sys.executable, "-c", MEASURE, str(path)]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    assert told[0] == "error.data.too_large"
-    assert int(told[1]) < 100_000, "kilobytes: the file may hold ten megabytes"
+    assert told[0] == ("error.data.parquet" if shape == "prefix" else "error.data.too_large")
+    assert int(told[1]) < 60_000, "kilobytes: the file may hold ten megabytes"
+
+
+def test_parquet_of_every_form_is_read(tmp_path: Path) -> None:
+    """Texts in lists, structures and maps, with and without dictionaries, beside numbers and what is missing."""
+    import pyarrow
+    import pyarrow.parquet
+
+    rows = [
+        {"text": f"文{n}", "label": "ab"[n % 2], "list": ["x", None] * (n % 2), "deep": {"a": [{"b": "y"}], "c": None},
+         "map": [(n, "z")], "number": n, "none": None, "bytes": b"\x00"}
+        for n in range(1_000)
+    ]  # fmt: skip
+    kinds = {"map": pyarrow.map_(pyarrow.int64(), pyarrow.string())}
+    columns = {name: pyarrow.array([row[name] for row in rows], kinds.get(name)) for name in rows[0]}
+    for dictionary in (True, False, ["label"]):
+        pyarrow.parquet.write_table(
+            pyarrow.table(columns), tmp_path / "a.parquet", use_dictionary=dictionary, row_group_size=300
+        )
+        assert values(read_file(str(tmp_path / "a.parquet"))) == rows
 
 
 def test_a_parquet_file_may_not_unpack_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

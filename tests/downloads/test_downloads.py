@@ -110,6 +110,19 @@ def test_a_tokenizer_comes_without_weights_and_a_model_of_the_book_as_its_pickle
     assert [r for r in hub.requests if r.startswith(f"GET /{JUDGE}") and r.endswith("pytorch_model.bin")]
 
 
+PLAN = f"""
+from core.downloads.__main__ import plan
+plan([Wanted({MODEL!r}, "encoder")])
+print()
+print(json.dumps(sorted({{"torch", "tokenizers"}} & sys.modules.keys())))
+"""
+
+
+def test_planning_takes_no_heavy_library(hub: HubServer, tmp_path: Path) -> None:
+    """It is a process of its own, whose start the visitor waits for."""
+    assert visit(PLAN, hub, tmp_path) == []
+
+
 STOP = f"""
 work = fetch([Wanted({MODEL!r}, "encoder")])
 deadline = time.monotonic() + 60

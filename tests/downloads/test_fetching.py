@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core import query as queries
-from core.downloads.plans import SHELVES, Purpose, Wanted
+from core.downloads.plans import SHELVES, Purpose, Wanted, find_shelf
 from core.errors import AppError, ModelUnavailable, NotAllowedHere
 from core.i18n import LOCALES, translate
 from core.settings import LIMITS, ROOT, Mode, Settings
@@ -24,11 +24,9 @@ HUB = [
     (exhibit, name, preset.id, purpose)
     for exhibit in EXHIBITS
     for name in queries.names(exhibit.query)
-    for purpose, presets in SHELVES.items()
-    for preset in presets
-    if not preset.bundled
-    and preset.id in (options := queries.bounds(exhibit.query, name).options)
-    and set(options) <= {one.id for one in presets}
+    if (purpose := find_shelf(options := queries.bounds(exhibit.query, name).options))
+    for preset in SHELVES[purpose]
+    if not preset.bundled and preset.id in options
 ]
 each_choice = pytest.mark.parametrize(
     ("exhibit", "name", "source", "purpose"), HUB, ids=lambda value: getattr(value, "slug", str(value))
@@ -125,7 +123,7 @@ def test_a_file_for_a_tokenizer_that_is_not_here_is_told_the_same(
 def test_a_field_takes_the_catalogue_that_it_offers(exhibit: Exhibit, name: str, source: str, purpose: str) -> None:
     if queries.bounds(exhibit.query, name).free:
         admit(queries.make(exhibit.query, choose(exhibit, name, source)), LIMITS["public"])
-        other = {"tokenizer": "encoder", "encoder": "wordpiece", "task": "wordpiece"}[purpose]
+        other = "encoder" if purpose == "tokenizer" else "wordpiece"
         with pytest.raises(NotAllowedHere, match="hub_not_here"):
             admit(queries.make(exhibit.query, choose(exhibit, name, other)), LIMITS["public"])
 

@@ -331,6 +331,31 @@ def test_a_full_disk_leaves_earlier_checkpoints_whole(
     assert distance(tmp_path / "whole/model", tmp_path / "run/model") == 0.0
 
 
+def test_broken_data_leave_checkpoints_whole(tmp_path: Path, encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = review_config(tmp_path, encoder, validation=8, evaluate_every=3)
+    table = tmp_path / "train.csv"
+    rows = [json.loads(line) for line in Path(config.data.train).read_text(encoding="utf-8").splitlines()]
+    table.write_text("text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in rows), encoding="utf-8")
+    config = replace(config, data=replace(config.data, train=str(table)))
+    run_task(config, tmp_path / "whole")
+    kill_at(monkeypatch, 8)
+    with pytest.raises(Killed):
+        start(config, tmp_path / "run")
+    whole = table.read_bytes()
+    for content, cause in (
+        (b'"text,label\n', "error.data.header"),
+        (b"text,label\n" + b'"x\n' * 9, "error.data.all_broken"),
+    ):
+        table.write_bytes(content)
+        failed = fail(config, tmp_path / "run")
+        assert (failed.cause, failed.cure) == (cause, "training.cure.data")
+    table.write_bytes(whole)
+    assert isinstance(start(config, tmp_path / "run"), Finished)
+    again = [event for event in events_of(tmp_path / "run") if isinstance(event, Started)][-1]
+    assert again.resumed_from == "checkpoint-6"
+    assert distance(tmp_path / "whole/model", tmp_path / "run/model") == 0.0
+
+
 def test_a_full_device_is_known_by_whatever_says_so() -> None:
     from core.training.failures import is_disk, is_memory
 

@@ -17,6 +17,8 @@ import pytest
 from core.data.source import DataSource
 from core.errors import Busy, InvalidInput
 from core.settings import ROOT
+from core.training import folder as training_folder
+from core.training import process
 from core.training.config import RunConfig, write_config
 from core.training.estimate import estimate
 from core.training.events import LAST, Evaluated, EventLog, Failed, Saved, Started, Step, follow
@@ -215,6 +217,47 @@ def test_only_the_first_process_can_give_a_run_up(tmp_path: Path, encoder: Path,
                     work(folder.path)
         finally:
             first.kill()
+
+
+@pytest.mark.parametrize(
+    ("address", "before", "after", "told"),
+    [
+        ("here", None, "here", True),  # the first process comes a little later
+        ("here", "here", None, True),  # or was there first
+        ("here", "there", None, False),  # another launch works on it
+        ("here", None, None, False),  # the machines share no folder
+    ],
+)
+def test_a_process_on_another_machine_tells_what_it_dies_of(
+    tmp_path: Path, encoder: Path, monkeypatch: pytest.MonkeyPatch,
+    address: str, before: str | None, after: str | None, told: bool,
+) -> None:  # fmt: skip
+    """Its launcher is another one than the first process has; they know each other by where they meet."""
+    folder = RunFolder(tmp_path)
+    write_config(replace(tagging(tmp_path, encoder, 4), model="nothing/here"), folder.config)
+    earlier = Failed(cause="training.cause.killed", cure="training.cure.resume")
+    EventLog(folder.events).write(earlier)
+    monkeypatch.setattr(process, "SECONDS_TO_CLAIM", 2.0)
+    monkeypatch.setenv("MASTER_PORT", "29500")
+
+    def claim(master: str | None) -> None:
+        if master:
+            with monkeypatch.context() as patch:
+                patch.setenv("MASTER_ADDR", master)
+                patch.setattr(training_folder, "name_launch", lambda: "another machine's")
+                folder.claim()
+
+    def fail(*_: object, **__: object) -> Failed:
+        claim(after)
+        return Failed(cause="error.model.offline", cure="training.cure.model")
+
+    claim(before)
+    monkeypatch.setattr(process, "_train", fail)
+    monkeypatch.setenv("MASTER_ADDR", address)
+    monkeypatch.setenv("RANK", "3")
+    outcome = work(tmp_path)
+    assert isinstance(outcome, Failed) and outcome.process == 3
+    assert events_of(tmp_path) == (earlier, outcome)[: 1 + told]
 
 
 def test_the_estimate_comes_from_steps_of_this_machine(tmp_path: Path, encoder: Path) -> None:
