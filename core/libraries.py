@@ -14,4 +14,12 @@ def import_transformers() -> None:
     while the defaults are still being drawn would meet an ImportError.
     """
     with _IMPORTING:
-        from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer, BertTokenizer  # noqa: F401
+        from transformers import (  # noqa: F401
+            AutoConfig,
+            AutoModel,
+            AutoModelForCausalLM,
+            AutoModelForMaskedLM,
+            AutoModelForSeq2SeqLM,
+            AutoTokenizer,
+            BertTokenizer,
+        )

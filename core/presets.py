@@ -34,10 +34,15 @@ class Preset:
     pickled: bool = False
 
 
-MODELS = (
+# Models that have learned nothing but to predict tokens.
+ENCODERS = (
     Preset("encoder", "encoder", "masked-lm", 13, "CC BY-SA 4.0", bundled=True),
     Preset("tohoku-nlp/bert-base-japanese-v3", "tohoku-nlp/bert-base-japanese-v3", "masked-lm", 447, "Apache-2.0"),
 )
+# The book's own decoder (abeja/gpt2-large-japanese, 3 GB) is more than the app keeps in memory.
+DECODERS = (Preset("decoder", "decoder", "causal-lm", 13, "CC BY-SA 4.0", bundled=True),)
+SEQ2SEQ = (Preset("seq2seq", "seq2seq", "seq2seq", 20, "CC BY-SA 4.0", bundled=True),)
+MODELS = (*ENCODERS, *DECODERS, *SEQ2SEQ)
 
 # The book's own models (0.2) by task, with their megabytes.
 _BOOK: tuple[tuple[str, Task, float], ...] = (

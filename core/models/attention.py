@@ -1,7 +1,8 @@
-"""Self-attention of an encoder, as the model computes it, and ways to read it (book 2.2.3, 2.2.4, 2.3.3, 3.3.1).
+"""Attention as the model computes it, and ways to read it (book 2.2.3, 2.2.4, 2.3.3, 2.4, 3.3.1).
 
 A row is a query, a column a key: row i says from where token i fetches what goes into its next vector. Weights are not
-an explanation of a prediction; `core.models.saliency` holds a method to set beside them.
+an explanation of a prediction; `core.models.saliency` holds a method to set beside them, and `core.models.crossing` the
+attention between two texts.
 """
 
 from __future__ import annotations
@@ -23,15 +24,16 @@ from core.models.loading import LoadedModel
 LIMIT = 128  # tokens that stay readable and quick; beyond them the text is seen through a window
 
 Floats = npt.NDArray[np.float32]
-Habit = Literal["special", "self", "previous", "next", "broad", "focused", "mixed"]
+Habit = Literal["special", "first", "self", "previous", "next", "broad", "focused", "mixed"]
 
 
 @dataclass(frozen=True, slots=True)
 class AttentionMap:
     """Attention of every layer and head over the units (tokens, or words) of a text or a pair.
 
-    `weights` is (layers, H, T, T), rows sum to 1. `kept` is None, or (layers, H, T): the share of each row that was
-    left when the special tokens were hidden, before the row was scaled up to 1 again.
+    `weights` is (layers, H, T, K), rows sum to 1. Of self-attention, the K keys are the T units themselves; between two
+    texts they are the units in `read`. `kept` is None, or (layers, H, T): the share of each row that was left when the
+    special tokens were hidden, before the row was scaled up to 1 again. `causal`: a unit sees none that come later.
     """
 
     text: str
@@ -42,6 +44,8 @@ class AttentionMap:
     window: Window
     kept: Floats | None = None
     words: bool = False
+    causal: bool = False
+    read: tuple[Unit, ...] | None = None
 
     @property
     def layers(self) -> int:
@@ -54,8 +58,13 @@ class AttentionMap:
         return self.weights.shape[1]
 
     @property
+    def keys(self) -> tuple[Unit, ...]:
+        """The units at the columns."""
+        return self.units if self.read is None else self.read
+
+    @property
     def labels(self) -> tuple[str, ...]:
-        """What to write at the rows and columns."""
+        """What to write at the rows, and at the columns of self-attention."""
         return tuple(unit.label for unit in self.units)
 
     @property
@@ -69,7 +78,8 @@ class HeadSummary:
     """The habit of one head on one text, as means over its rows.
 
     `entropy` in bits (0: one key takes all), `distance` in units between query and key, then the shares of weight, in
-    [0, 1], on special tokens, on the token itself, on the one before and on the one after.
+    [0, 1], on special tokens, on the first token by later ones, on the token itself, on the one before and on the one
+    after. Between two texts there is no distance, no first and no same token: those are 0.
     """
 
     layer: int
@@ -77,6 +87,7 @@ class HeadSummary:
     entropy: float
     distance: float
     special: float
+    first: float
     same: float
     previous: float
     next: float
@@ -149,11 +160,11 @@ def attend(
     limit: int = LIMIT,
     masked: int | None = None,
 ) -> AttentionMap:
-    """Attention of all layers and heads for a text, or for a pair, whose second text has segment id 1.
+    """Self-attention of all layers and heads for a text, or for a pair, whose second text has segment id 1.
 
-    More than `limit` tokens are seen through a window: the special tokens and what fits from token `first` on; the
-    model then knows nothing of the rest, and `AttentionMap.window` says so. `masked` is a position of the model's input
-    whose token is blanked out first.
+    Of an encoder-decoder it is that of the encoder. More than `limit` tokens are seen through a window: the special
+    tokens and what fits from token `first` on; the model then knows nothing of the rest, and `AttentionMap.window` says
+    so. `masked` is a position of the model's input whose token is blanked out first.
 
     Raises:
         InvalidInput: the text is empty or no text.
@@ -167,13 +178,16 @@ def attend(
     if masked is not None:
         inputs = make_blank(inputs, loaded, position=masked).inputs
     with torch.inference_mode():
-        # The encoder alone: the head over the vocabulary costs more than all layers of a small model.
-        attentions = loaded.model.base_model(**input_tensors(inputs, loaded), output_attentions=True).attentions
+        # Without the head over the vocabulary, which costs more than all layers of a small model.
+        model: Any = loaded.model
+        body = model.get_encoder() if loaded.architecture == "seq2seq" else model.base_model
+        attentions = body(**input_tensors(inputs, loaded), output_attentions=True).attentions
     length = len(inputs.ids)
     if not attentions or attentions[0] is None or attentions[0].shape[-2:] != (length, length):
         raise ModelUnavailable("error.model.unsupported", source=loaded.source, type=loaded.model.config.model_type)
     weights = torch.cat(attentions).numpy()  # (layers, H, T, T): the batch of one makes room for the layers
-    return AttentionMap(text, pair, inputs.units, weights, inputs.segment_ids, inputs.window)
+    causal = loaded.architecture == "decoder"
+    return AttentionMap(text, pair, inputs.units, weights, inputs.segment_ids, inputs.window, causal=causal)
 
 
 def hide_special(attention: AttentionMap) -> AttentionMap:
@@ -183,8 +197,10 @@ def hide_special(attention: AttentionMap) -> AttentionMap:
     """
     if attention.hidden_special:
         return attention
-    shown = [place for place, unit in enumerate(attention.units) if not unit.special]
-    weights = attention.weights[:, :, shown][..., shown]  # (layers, H, N, N)
+    shown, seen = (
+        [n for n, unit in enumerate(units) if not unit.special] for units in (attention.units, attention.keys)
+    )
+    weights = attention.weights[:, :, shown][..., seen]  # (layers, H, N, M)
     kept = weights.sum(axis=-1)  # (layers, H, N)
     return replace(
         attention,
@@ -192,6 +208,7 @@ def hide_special(attention: AttentionMap) -> AttentionMap:
         weights=np.divide(weights, kept[..., None], out=np.zeros_like(weights), where=kept[..., None] > 0),
         segment_ids=tuple(attention.segment_ids[place] for place in shown),
         kept=kept,
+        read=attention.read and tuple(attention.read[place] for place in seen),
     )
 
 
@@ -204,47 +221,62 @@ def by_word(attention: AttentionMap) -> AttentionMap:
     """
     if attention.words:
         return attention
-    units, members = merge_words(attention.units, (attention.text, attention.pair))
+    texts = (attention.text, attention.pair)
+    units, members = merge_words(attention.units, texts)
+    keys, goals = (units, members) if attention.read is None else merge_words(attention.read, texts)
     starts = [group[0] for group in members]
     sizes = np.array([len(group) for group in members], dtype=np.float32)
-    weights = np.add.reduceat(attention.weights, starts, axis=3)  # keys: (layers, H, T, W)
+    weights = np.add.reduceat(attention.weights, [group[0] for group in goals], axis=3)  # keys: (layers, H, T, W)
     weights = (np.add.reduceat(weights, starts, axis=2) / sizes[:, None]).astype(
         np.float32
     )  # queries: (layers, H, W, W)
     kept = None if attention.kept is None else (np.add.reduceat(attention.kept, starts, axis=2) / sizes).astype("f4")
     segment_ids = tuple(attention.segment_ids[start] for start in starts)
-    return replace(attention, units=units, weights=weights, kept=kept, segment_ids=segment_ids, words=True)
+    read = None if attention.read is None else keys
+    return replace(attention, units=units, weights=weights, kept=kept, segment_ids=segment_ids, words=True, read=read)
 
 
 def head_summary(attention: AttentionMap) -> tuple[HeadSummary, ...]:
     """What each head mostly does with this text, layer by layer; one text shows a habit, not a rule."""
-    weights = attention.weights.astype(np.float64)  # (layers, H, T, T)
-    length = len(attention.units)
-    places = np.arange(length)
+    weights = attention.weights.astype(np.float64)  # (layers, H, T, K)
+    queries, keys = weights.shape[-2:]
     logarithms = np.log2(weights, out=np.zeros_like(weights), where=weights > 0)
     entropy = -(weights * logarithms).sum(axis=-1).mean(axis=-1)  # (layers, H)
-    distance = (weights * abs(places[:, None] - places)).sum(axis=-1).mean(axis=-1)
-    special = weights[..., [unit.special for unit in attention.units]].sum(axis=-1).mean(axis=-1)
-    # The first token has none before it and the last none after it: those rows do not count.
-    same, previous, following = (_diagonal_mean(weights, offset) for offset in (0, -1, 1))
-    return tuple(
-        HeadSummary(
+    visible = np.arange(1, queries + 1) if attention.causal else np.full(queries, keys)  # keys that each row may see
+    most = max(float(np.log2(visible).mean()), 1e-9)
+    special = weights[..., [unit.special for unit in attention.keys]].sum(axis=-1).mean(axis=-1)
+    distance = first = same = previous = following = np.zeros_like(entropy)
+    if attention.read is None:
+        places = np.arange(queries)
+        distance = (weights * abs(places[:, None] - places)).sum(axis=-1).mean(axis=-1)
+        first = weights[..., 1:, 0].mean(axis=-1) if queries > 1 else first
+        # The first token has none before it and the last none after it: those rows do not count.
+        same, previous, following = (_diagonal_mean(weights, offset) for offset in (0, -1, 1))
+
+    def summarize(layer: int, head: int) -> HeadSummary:
+        shares: dict[Habit, float] = {
+            "special": float(special[layer, head]),
+            "self": float(same[layer, head]),
+            "previous": float(previous[layer, head]),
+            "next": float(following[layer, head]),
+            "first": float(first[layer, head]),
+        }
+        # What both ways see first is a special token or the beginning of a sentence: no habit of its own.
+        named = {name: share for name, share in shares.items() if attention.causal or name != "first"}
+        return HeadSummary(
             layer=layer,
             head=head,
             entropy=float(entropy[layer, head]),
             distance=float(distance[layer, head]),
-            special=(on_special := float(special[layer, head])),
-            same=(on_itself := float(same[layer, head])),
-            previous=(on_previous := float(previous[layer, head])),
-            next=(on_next := float(following[layer, head])),
-            label=_habit(
-                {"special": on_special, "self": on_itself, "previous": on_previous, "next": on_next},
-                spread=float(entropy[layer, head] / max(np.log2(length), 1e-9)),
-            ),
+            special=shares["special"],
+            first=shares["first"],
+            same=shares["self"],
+            previous=shares["previous"],
+            next=shares["next"],
+            label=_habit(named, spread=float(entropy[layer, head]) / most),
         )
-        for layer in range(attention.layers)
-        for head in range(attention.heads)
-    )
+
+    return tuple(summarize(layer, head) for layer in range(attention.layers) for head in range(attention.heads))
 
 
 def top_links(

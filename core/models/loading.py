@@ -30,9 +30,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Head = Literal["base", "masked-lm"]
+Architecture = Literal["encoder", "decoder", "seq2seq"]
+Head = Literal["base", "masked-lm", "causal-lm", "seq2seq-lm"]
 
 MEMORY_BYTES = 2_000_000_000  # for all shared models together, in float32: four models of BERT's base size
+# The head that a model of each kind was trained with, and what a visitor is told who names another.
+OWN_HEADS: Mapping[Architecture, Head] = {"encoder": "masked-lm", "decoder": "causal-lm", "seq2seq": "seq2seq-lm"}
+NO_HEAD: Mapping[Head, str] = {
+    "masked-lm": "error.model.no_head",
+    "causal-lm": "error.generation.needs.decoder",
+    "seq2seq-lm": "error.generation.needs.seq2seq",
+}
 WEIGHTS, WEIGHTS_INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 # What is taken of a repository of the Hub; folders inside it hold other formats of the same weights.
@@ -50,6 +58,7 @@ class LoadedModel:
     """A model in evaluation mode whose parameters take no gradient, and its tokenizer. Shared: never change it."""
 
     source: str
+    architecture: Architecture
     head: Head
     model: PreTrainedModel
     tokenizer: SubwordTokenizer
@@ -147,16 +156,25 @@ class ModelFolder:
         _check_size(_bytes_in_memory(self.weights), source)
 
 
-def load_model(source: str, *, head: Head = "masked-lm") -> LoadedModel:
+def load_model(source: str, *, head: Head | None = "masked-lm") -> LoadedModel:
     """The model behind a preset's id, an absolute folder or a Hub id, from the cache all visitors share.
 
-    The network is not asked.
+    Without a `head` named, a model of any kind will do: with the head that its kind is trained with, or with none where
+    the files hold none. The network is not asked.
 
     Raises:
         ModelUnavailable: unknown, not on this disk, no model, not loadable safely, without such a head, or too large.
         InvalidInput: `source` has not the form of a name.
     """
-    found = find_folder(source, MODELS, encoders_only=True)
+    found = find_folder(source, MODELS, encoders_only=head in ("base", "masked-lm"))
+    if head is None:
+        own = OWN_HEADS[find_architecture(read_json(found.path / "config.json"))]
+        try:
+            return load_model(source, head=own)
+        except ModelUnavailable as error:
+            if error.key != NO_HEAD[own]:
+                raise
+        return load_model(source, head="base")
     found.check_size(source)
     model: LoadedModel = SHARED.get((found.path, found.written, head), lambda: _load(source, found.path, head))
     return model
@@ -220,6 +238,18 @@ def find_folder(
         )
     _check_config(read_json(folder / "config.json"), folder, source, encoders_only=encoders_only)
     return ModelFolder(folder, _weight_files(folder, source, allow_pickle=pickle))
+
+
+def find_architecture(config: Mapping[str, Any]) -> Architecture:
+    """The kind of a model by its ``config.json``: what can fill blanks looks both ways, unless it says otherwise."""
+    import_transformers()
+    from transformers.models.auto import modeling_auto as known
+
+    if config.get("is_encoder_decoder"):
+        return "seq2seq"
+    kind = config.get("model_type")
+    both_ways = kind in known.MODEL_FOR_MASKED_LM_MAPPING_NAMES and not config.get("is_decoder")
+    return "decoder" if kind in known.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and not both_ways else "encoder"
 
 
 def find_preset(name: str, presets: tuple[Preset, ...]) -> Preset | None:
@@ -339,8 +369,8 @@ def read_json(path: Path) -> Mapping[str, Any]:
 
 
 def _check_config(config: Mapping[str, Any], folder: Path, source: str, *, encoders_only: bool = True) -> None:
-    import_transformers()
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+    # Where the names are kept; `configuration_auto`, which gives them too, imports torch.
+    from transformers.models.auto.auto_mappings import CONFIG_MAPPING_NAMES
 
     # An adapter's folder points at another model, which would be loaded past these checks.
     if "model_type" not in config or (folder / "adapter_config.json").exists():
@@ -383,7 +413,7 @@ def list_shards(folder: Path) -> tuple[Path, ...]:
     """The safetensors files that a folder's index names; none when one is missing or may not be read.
 
     An index could name any file of the machine. Besides the folder's own files only a file of a bundled model may stand
-    in it, and only in a bundled model's: the heads take their word vectors from the encoder beside them.
+    in it, and only in a bundled model's: a head takes from the model beside it what it left as it was.
     """
     bundled, home = models_folder().resolve(), folder.resolve().parent
     shards = set()
@@ -446,15 +476,28 @@ def _load(source: str, folder: Path, head: Head) -> LoadedModel:
     import torch
 
     import_transformers()
-    from transformers import AutoModel, AutoModelForMaskedLM
+    import transformers
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-    kind = read_json(folder / "config.json")["model_type"]
-    if head == "masked-lm" and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
-        raise ModelUnavailable("error.model.no_head", source=source)
+    config = read_json(folder / "config.json")
+    architecture = find_architecture(config)
+    has_head = {
+        "base": True,
+        "masked-lm": config["model_type"] in MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+        "causal-lm": architecture == "decoder",
+        "seq2seq-lm": architecture == "seq2seq",
+    }
+    if not has_head[head]:
+        raise ModelUnavailable(NO_HEAD[head], source=source)
+    kind = {
+        "base": transformers.AutoModel,
+        "masked-lm": transformers.AutoModelForMaskedLM,
+        "causal-lm": transformers.AutoModelForCausalLM,
+        "seq2seq-lm": transformers.AutoModelForSeq2SeqLM,
+    }[head]
     tokenizer = load_tokenizer(str(folder), allow_download=False)
     with telling_unreadable(source):
-        model, report = (AutoModelForMaskedLM if head == "masked-lm" else AutoModel).from_pretrained(
+        model, report = kind.from_pretrained(
             folder,
             local_files_only=True,
             trust_remote_code=False,
@@ -466,8 +509,10 @@ def _load(source: str, folder: Path, head: Head) -> LoadedModel:
     # Whatever the file did not hold is random now. Only a pooler may be: nothing here uses it.
     random = [name for name in report["missing_keys"] if "pooler" not in name]
     if random:
-        in_encoder = any(name.startswith(model.base_model_prefix + ".") for name in random)
-        raise ModelUnavailable("error.model.unreadable" if in_encoder else "error.model.no_head", source=source)
+        # What a bare model lacks has no prefix; the parts of an encoder-decoder have one each.
+        in_body = head in ("base", "seq2seq-lm") or any(n.startswith(model.base_model_prefix + ".") for n in random)
+        raise ModelUnavailable("error.model.unreadable" if in_body else NO_HEAD[head], source=source)
     model.eval().requires_grad_(False)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return LoadedModel(source, head, model, tokenizer, parameters, parameters * 4 / 1e6, time.perf_counter() - started)
+    megabytes, seconds = parameters * 4 / 1e6, time.perf_counter() - started
+    return LoadedModel(source, architecture, head, model, tokenizer, parameters, megabytes, seconds)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
+from core.models.loading import Architecture
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     Features = dict[str, Any]  # one encoded example: token ids and whatever else the collator needs
     Collator = Callable[[list[Features]], dict[str, Tensor]]
 
-Architecture = Literal["encoder", "decoder", "seq2seq"]
 ColumnKind = Literal["text", "label", "number", "choices", "entities", "passage", "passages", "answers"]
 
 Example = TypeVar("Example")

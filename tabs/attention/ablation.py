@@ -23,10 +23,11 @@ from core.models.ablation import (
     measure_heads,
 )
 from core.models.inputs import encode
+from core.models.loading import load_model
 from tabs._kit import foot, pictures
 from tabs._kit.exhibit import Exhibit, JobKind, Prediction, Step
 from tabs._kit.room import Room
-from tabs.attention import blanks, choices, encoders
+from tabs.attention import blanks, choices, models
 
 PRESETS = (
     {"text": "電車は東京駅を出発した。", "position": 4, "hidden": "1", "heads": ""},
@@ -41,7 +42,7 @@ class Query:
     """A sentence and its blank; hidden tokens (``3 5``) and heads switched off (``1-2 4-3``, layer-head from 1)."""
 
     text: str = queries.text("電車は東京駅を出発した。")
-    model: str = queries.one_of(encoders.DEFAULT, *encoders.OFFERED, free=True)
+    model: str = queries.one_of(models.DEFAULT, *models.OFFERED, free=True)
     position: int = queries.within(4, -1, 511)
     hidden: str = queries.text("1", limit=2_000)
     heads: str = queries.text("", limit=2_000)
@@ -64,7 +65,7 @@ class Intervention:
 
 def explore(query: Query) -> Intervention:
     """A prediction before and after hiding tokens and switching heads off; ``importance.grid`` (layers, H) in nats."""
-    loaded = encoders.open_encoder(query.model)
+    loaded = load_model(query.model)
     place = blanks.find_blank(query.text, loaded, query.position)
     units = encode(query.text, loaded).units
     hidden = [n for n in _numbers(query.hidden) if n < len(units) and not units[n].special and n != place]
@@ -78,7 +79,7 @@ def explore(query: Query) -> Intervention:
 def measure(query: Query) -> Work:
     """The job: what each head alone does to the prediction, however many there are."""
     yield Progress(0, 0)
-    loaded = encoders.open_encoder(query.model)
+    loaded = load_model(query.model)
     place = blanks.find_blank(query.text, loaded, query.position)
     return (yield from measure_heads(query.text, loaded, position=place))
 
@@ -129,7 +130,7 @@ def _before_after(result: Intervention, locale: Locale) -> str:
         for when, candidates in (("before", found.before), ("after", found.after))
     )
     untouched = "" if found.hidden or found.heads else pictures.note(translate("ablation.untouched", locale))
-    return bars + untouched + encoders.honesty(result.parameters, locale)
+    return bars + untouched + models.honesty(result.parameters, locale)
 
 
 def draw_measured(result: Mapping[str, Any], locale: Locale) -> str:
@@ -181,7 +182,7 @@ def _switches(result: Intervention, layer: int, locale: Locale) -> str:
 
 def snippet(query: Query) -> str:
     """Zeros where a head ends, by a hook; transformers itself no longer takes a head mask."""
-    return f"""{encoders.lines_to_load(query.model, kind="AutoModelForMaskedLM")}
+    return f"""{models.lines_to_load(query.model, kind="AutoModelForMaskedLM")}
 d = model.config.hidden_size // model.config.num_attention_heads
 
 {blanks.lines_to_blank(query.text, query.position)}

@@ -10,26 +10,28 @@ import numpy.typing as npt
 from core import query as queries
 from core.i18n import Locale, translate
 from core.models.attention import attend
+from core.models.loading import load_model
 from core.models.saliency import Attribution, Method, attribute
 from tabs._kit import pictures
 from tabs._kit.exhibit import Exhibit, Prediction, Step
 from tabs._kit.room import Room
-from tabs.attention import blanks, choices, encoders
+from tabs.attention import blanks, choices, models
 
 METHODS: tuple[Method, ...] = ("integrated-gradients", "gradient-x-input")
 BARS = 12
+STATION = "新幹線で東京駅から京都駅まで行く。"  # either 駅 is guessed with confidence
 
 
 @dataclass(frozen=True)
 class Query:
     """A sentence, its blank, the layer whose attention is set beside (0: mean of all), and the method."""
 
-    text: str = queries.text("冬の北海道ではたくさん雪が降る。")
-    model: str = queries.one_of(encoders.DEFAULT, *encoders.OFFERED, free=True)
+    text: str = queries.text(STATION)
+    model: str = queries.one_of(models.DEFAULT, *models.OFFERED, free=True)
     method: str = queries.one_of("integrated-gradients", *METHODS)
     steps: int = queries.within(32, 1, 256)
     layer: int = queries.within(0, 0, 64)
-    position: int = queries.within(7, -1, 511)
+    position: int = queries.within(8, -1, 511)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Contrast:
 
 def explore(query: Query) -> Contrast:
     """What a prediction rests on: ``attribution.scores`` (T,) in nats, beside the blank's ``attention`` (T,)."""
-    loaded = encoders.open_encoder(query.model)
+    loaded = load_model(query.model)
     place = blanks.find_blank(query.text, loaded, query.position)
     found = attribute(
         query.text, loaded, position=place, method=METHODS[METHODS.index(query.method)], steps=query.steps
@@ -143,7 +145,7 @@ def snippet(query: Query) -> str:
     points = f"(torch.arange({query.steps}) + 0.5) / {query.steps}" if query.method == METHODS[0] else "torch.ones(1)"
     row = "attention.mean(dim=0)" if not query.layer else f"attention[min({query.layer}, len(attention)) - 1]"
     target = "logits.argmax().item()" if query.position < 0 and blanks.MASK in query.text else "original"
-    return f"""{encoders.lines_to_load(query.model, kind="AutoModelForMaskedLM")}
+    return f"""{models.lines_to_load(query.model, kind="AutoModelForMaskedLM")}
 model.requires_grad_(False)
 
 {blanks.lines_to_blank(query.text, query.position)}
@@ -181,8 +183,8 @@ def build(room: Room) -> None:
     """A sentence, a model, a method."""
     with room.inputs():
         room.presets(
-            {"text": "冬の北海道ではたくさん雪が降る。", "position": 7},
-            {"text": "のどが渇いたので、冷たい水を飲んだ。", "position": -1},
+            {"text": STATION, "position": 8},
+            {"text": "のどが渇いたので、冷たい水を飲んだ。", "position": 13},
         )
         room.widget("text")
         room.widget("model")
@@ -215,5 +217,5 @@ EXHIBIT = Exhibit(
     build=build,
     prediction=Prediction(Query(layer=4, steps=16), 2, _answer),
     lane="model",
-    steps=(Step({"layer": 1}), Step({"layer": 4}), Step({"position": 9}), Step({"method": "gradient-x-input"})),
+    steps=(Step({"layer": 1}), Step({"layer": 4}), Step({"position": 5}), Step({"method": "gradient-x-input"})),
 )

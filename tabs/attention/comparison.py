@@ -9,10 +9,11 @@ import numpy as np
 from core import query as queries
 from core.i18n import Locale, translate
 from core.models.attention import AttentionDifference, attend, by_word, difference, hide_special
+from core.models.loading import load_model
 from tabs._kit import pictures
-from tabs._kit.exhibit import Exhibit, Prediction
+from tabs._kit.exhibit import Exhibit, Prediction, Step
 from tabs._kit.room import Room
-from tabs.attention import choices, encoders
+from tabs.attention import choices, models
 
 NOTICEABLE = 0.01
 PRESETS = (
@@ -28,7 +29,7 @@ class Query:
 
     text: str = queries.text(PRESETS[0]["text"])
     other: str = queries.text(PRESETS[0]["other"])
-    model: str = queries.one_of(encoders.DEFAULT, *encoders.OFFERED, free=True)
+    model: str = queries.one_of(models.DEFAULT, *models.OFFERED, free=True)
     words: bool = queries.flag(True)
     special: bool = queries.flag()
     layer: int = queries.within(2, 1, 64)
@@ -49,7 +50,7 @@ class Comparison:
 
 def explore(query: Query) -> Comparison:
     """Difference of two sentences' attention: ``difference.weights`` (layers, H, N, N) in [-1, 1]."""
-    loaded = encoders.open_encoder(query.model, with_head=False)
+    loaded = load_model(query.model, head=None)
     maps = [attend(text, loaded) for text in (query.text, query.other)]
     if not query.special:
         maps = [hide_special(attention) for attention in maps]
@@ -148,11 +149,10 @@ def snippet(query: Query) -> str:
     steps = [] if query.special else ["    attention = hide_special(attention)"]
     steps += ["    attention = by_word(attention)"] if query.words else []
     newline = "\n"
-    kind = "masked-lm" if query.model in encoders.BUNDLED else "base"
     return f"""from core.models.attention import attend, by_word, difference, hide_special
 from core.models.loading import load_model
 
-loaded = load_model({query.model!r}, head={kind!r})
+loaded = load_model({query.model!r}, head=None)
 maps = []
 for text in ({query.text!r}, {query.other!r}):
     attention = attend(text, loaded)
@@ -205,4 +205,5 @@ EXHIBIT = Exhibit(
     build=build,
     prediction=Prediction(Query(text=PRESETS[1]["text"], other=PRESETS[1]["other"]), 2, _answer),
     lane="model",
+    steps=(Step({"layer": 1}), Step({"layer": 4}), Step({"special": True}), Step(PRESETS[1]), Step({"words": False})),
 )

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from core import query as queries
 from core.i18n import Locale, translate
 from core.models.fill import FilledMask, Filling, fill_mask
+from core.models.loading import load_model
 from tabs._kit import pictures
 from tabs._kit.exhibit import Exhibit, Prediction, Step
 from tabs._kit.room import Room
-from tabs.attention import blanks, encoders
+from tabs.attention import blanks, models
 
 BLANKS = 4  # more at once would be a wall of bars
 
@@ -20,7 +21,7 @@ class Query:
     """A sentence, the token to blank out (-1: where [MASK] is written), and how many candidates are shown."""
 
     text: str = queries.text("春には桜の[MASK]が咲く。")
-    model: str = queries.one_of(encoders.DEFAULT, *encoders.OFFERED, free=True)
+    model: str = queries.one_of(models.DEFAULT, *models.OFFERED, free=True)
     count: int = queries.within(5, 1, 20)
     position: int = queries.within(-1, -1, 511)
 
@@ -35,7 +36,7 @@ class Answer:
 
 def explore(query: Query) -> Answer:
     """The likeliest tokens for each blank: ``filling.masks[n].candidates`` with probabilities in [0, 1]."""
-    loaded = encoders.open_encoder(query.model)
+    loaded = load_model(query.model)
     place = blanks.find_blank(query.text, loaded, query.position)
     filling = fill_mask(query.text, loaded, position=place, k=query.count)
     return Answer(replace(filling, masks=filling.masks[:BLANKS]), loaded.parameters)
@@ -50,7 +51,7 @@ def show(result: Answer, locale: Locale) -> tuple[str, ...]:
     bars = "".join(_bars(mask, number, len(masks), locale) for number, mask in enumerate(masks, 1))
     return (
         _figures(masks[0], locale) + boxes,
-        bars + several + encoders.honesty(result.parameters, locale),
+        bars + several + models.honesty(result.parameters, locale),
     )
 
 
@@ -95,7 +96,7 @@ def snippet(query: Query) -> str:
         places = f"(ids == tokenizer.mask_token_id).nonzero().flatten().tolist()[:{BLANKS}]"
     else:
         places = "[position]"
-    return f"""{encoders.lines_to_load(query.model, kind="AutoModelForMaskedLM")}
+    return f"""{models.lines_to_load(query.model, kind="AutoModelForMaskedLM")}
 
 {blanks.lines_to_blank(query.text, query.position)}
 with torch.inference_mode():

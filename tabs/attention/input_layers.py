@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from core import query as queries
 from core.i18n import Locale, translate
 from core.models.inputs import Unit, encode
+from core.models.loading import load_model
 from tabs._kit import pictures
 from tabs._kit.exhibit import Exhibit, Prediction, Step
 from tabs._kit.room import Room
-from tabs.attention import choices, encoders
+from tabs.attention import choices, models
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Query:
 
     text: str = queries.text("弟は図書館へ行った。")
     pair: str = queries.text("弟は本を借りた。")
-    model: str = queries.one_of(encoders.DEFAULT, *encoders.OFFERED, free=True)
+    model: str = queries.one_of(models.DEFAULT, *models.OFFERED, free=True)
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Layers:
 
 def explore(query: Query) -> Layers:
     """Tokens, ``ids``, ``segment_ids`` and positions (0 … T - 1) of a sentence or a pair."""
-    loaded = encoders.open_encoder(query.model, with_head=False)
+    loaded = load_model(query.model, head=None)
     inputs = encode(query.text, loaded, pair=query.pair if query.pair.strip() else None)
     return Layers(
         inputs.units,
@@ -100,7 +101,7 @@ def snippet(query: Query) -> str:
     texts = f"{query.text!r}, {query.pair!r}" if query.pair.strip() else repr(query.text)
     return f"""from transformers import AutoTokenizer
 
-tokenizer = AutoTokenizer.from_pretrained({encoders.path_in_script(query.model)!r})
+tokenizer = AutoTokenizer.from_pretrained({models.path_in_script(query.model)!r})
 # Ask for segment ids: not every tokenizer hands them out, and without them BERT takes everything for segment 0.
 inputs = tokenizer({texts}, return_token_type_ids=True)
 result = {{

@@ -1,77 +1,77 @@
-"""2.2.4, 3.3.1 Multi-head attention: all heads of an encoder at a glance, then one of them, token by token."""
+"""2.2.4, 2.4, 3.3.1 Multi-head attention: all heads of a model at a glance, then one of them, token by token."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from core.models.attention import LIMIT
+from core import query as queries
+from core.i18n import Locale
+from core.models.attention import attend
+from core.models.loading import load_model
+from core.presets import MODELS, ids
 from tabs._kit.exhibit import Exhibit, Prediction, Step
 from tabs._kit.room import Room
-from tabs.attention import encoders
-from tabs.attention.reading import PAIR, Query, Reading, explore, second_text
-from tabs.attention.reading_views import show
+from tabs.attention import models
+from tabs.attention.overview_script import snippet
+from tabs.attention.reading import Reading, read
+from tabs.attention.reading_views import draw_grid, draw_head
+
+DIRECTIONS = ("all", "1-1", "1-2", "2-1", "2-2")
+PAIR: Mapping[str, str] = {"text": "雨が強くなってきた。", "pair": "だから彼は傘を買った。"}
+DECODER: Mapping[str, str] = {"model": "decoder", "pair": ""}
 
 
-def snippet(query: Query) -> str:
-    """Plain transformers; this project's own functions where words, a direction or a window are asked for."""
-    layer, head = query.layer - 1, query.head - 1
-    length = len(unicodedata.normalize("NFKC", query.text + query.pair))
-    if query.words or query.direction != "all" or query.first or (second_text(query) and length > LIMIT - 8):
-        return _own_snippet(query, layer, head)
-    texts = (
-        f"{query.text!r}, {query.pair!r}"
-        if second_text(query)
-        else f"{query.text!r}, truncation=True, max_length={LIMIT}"
+@dataclass(frozen=True)
+class Query:
+    """A sentence or two, the head looked at (counted from 1), the token in focus, and what is shown of it."""
+
+    text: str = queries.text("兄は駅前の銀行でお金を下ろして、すぐに帰った。")
+    pair: str = queries.text("")
+    model: str = queries.one_of(models.DEFAULT, *ids(MODELS), free=True)
+    words: bool = queries.flag()
+    special: bool = queries.flag()
+    direction: str = queries.one_of("all", *DIRECTIONS)
+    layer: int = queries.within(4, 1, 64)
+    head: int = queries.within(4, 1, 64)
+    focus: int = queries.within(5, 0, 511)
+    first: int = queries.within(0, 0, 8_000)
+
+    @property
+    def second(self) -> str | None:
+        """The second sentence, None when nothing is written there."""
+        return self.pair if self.pair.strip() else None
+
+    @property
+    def ways(self) -> tuple[int | None, int | None]:
+        """The sentence that looks and the one that is looked at, None for both."""
+        if "-" not in self.direction or self.second is None:
+            return None, None
+        looking, goal = (int(side) - 1 for side in self.direction.split("-"))
+        return looking, goal
+
+
+def explore(query: Query) -> Reading:
+    """Self-attention of a model: ``weights`` (T, T) of one head, rows sum to 1; ``thumbnails`` of all heads."""
+    loaded = load_model(query.model, head=None)
+    whole = attend(query.text, loaded, pair=query.second, first=query.first)
+    return read(
+        whole,
+        layer=query.layer,
+        head=query.head,
+        focus=query.focus,
+        words=query.words,
+        special=query.special,
+        ways=query.ways,
     )
-    hide = "" if query.special else _HIDE
-    return f"""{encoders.lines_to_load(query.model, kind="AutoModel")}
-
-# Without return_token_type_ids a pair would go in as one segment, silently.
-inputs = tokenizer({texts}, return_token_type_ids=True, return_special_tokens_mask=True, return_tensors="pt")
-special = inputs.pop("special_tokens_mask")[0].bool()
-with torch.inference_mode():
-    attentions = model(**inputs, output_attentions=True).attentions  # layers × (1, H, T, T)
-layer, head = min({layer}, len(attentions) - 1), min({head}, attentions[0].shape[1] - 1)
-weights = attentions[layer][0, head]
-{hide}result = weights.numpy().round(4).tolist()
-print(result)
-"""
 
 
-_HIDE = """weights = weights[~special][:, ~special]  # hide [CLS] and [SEP] …
-weights = weights / weights.sum(dim=1, keepdim=True)  # … and scale every row up to 1 again
-"""
-
-
-def _own_snippet(query: Query, layer: int, head: int) -> str:
-    steps = [] if query.special else ["attention = hide_special(attention)"]
-    steps += ["attention = by_word(attention)"] if query.words else []
-    rows = columns = "range(len(attention.units))"
-    if "-" in query.direction and second_text(query):
-        rows, columns = (
-            f"[n for n, unit in enumerate(attention.units) if unit.sequence == {int(side) - 1}]"
-            for side in query.direction.split("-")
-        )
-    kind = "masked-lm" if query.model in encoders.BUNDLED else "base"
-    newline = "\n"
-    return f"""import numpy as np
-
-from core.models.attention import attend, by_word, hide_special
-from core.models.loading import load_model
-
-loaded = load_model({query.model!r}, head={kind!r})
-attention = attend({query.text!r}, loaded, pair={second_text(query)!r}, first={query.first})
-{newline.join(steps)}
-layer, head = min({layer}, attention.layers - 1), min({head}, attention.heads - 1)
-weights = attention.weights[layer, head]
-rows, columns = {rows}, {columns}
-result = weights[np.ix_(rows, columns)].round(4).tolist()
-print(result)
-"""
+def show(result: Reading, locale: Locale) -> tuple[str, ...]:
+    """The grid of heads, then the chosen head."""
+    return draw_grid(result, locale), draw_head(result, locale)
 
 
 def evidence(result: Reading) -> list[list[float]]:
@@ -84,7 +84,7 @@ def build(room: Room) -> None:
     """Sentences, model and two switches; everything else is clicked in the pictures."""
     with room.inputs():
         room.examples("text", "猫は魚が好きだが、犬は肉が好きだ。", "先生は生徒に本を渡した。彼は喜んだ。")
-        room.presets(PAIR)
+        room.presets(PAIR, DECODER)
         room.widget("text")
         room.widget("pair", lines=1)
         room.widget("model")
@@ -112,11 +112,12 @@ STEPS: tuple[Mapping[str, Any], ...] = (
     {"words": True},
     PAIR,
     {"direction": "1-2"},
+    DECODER,
 )
 
 EXHIBIT = Exhibit(
     slug="attention",
-    sections=("2.2.4", "3.3.1"),
+    sections=("2.2.4", "2.4", "3.3.1"),
     query=Query,
     explore=explore,
     show=show,

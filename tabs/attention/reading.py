@@ -1,50 +1,32 @@
-"""What the overview reads off a model: the attention of all heads, one of them in full, and how it is shown."""
+"""What the pictures of all heads are drawn from: the heads small, one of them in full, and how it is shown."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from core import query as queries
-from core.models.attention import AttentionMap, Link, attend, by_word, head_summary, hide_special, top_links
+from core.models.attention import AttentionMap, Link, by_word, head_summary, hide_special, top_links
 from core.models.inputs import Unit, Window
 from tabs._kit import pictures
-from tabs.attention import encoders
 
 THUMBNAIL = 32
-DIRECTIONS = ("all", "1-1", "1-2", "2-1", "2-2")
-PAIR: Mapping[str, str] = {"text": "雨が強くなってきた。", "pair": "だから彼は傘を買った。"}
-
-
-@dataclass(frozen=True)
-class Query:
-    """A sentence or two, the head looked at (counted from 1), the token in focus, and what is shown of it."""
-
-    text: str = queries.text("兄は駅前の銀行でお金を下ろして、すぐに帰った。")
-    pair: str = queries.text("")
-    model: str = queries.one_of(encoders.DEFAULT, *encoders.OFFERED, free=True)
-    words: bool = queries.flag()
-    special: bool = queries.flag()
-    direction: str = queries.one_of("all", *DIRECTIONS)
-    layer: int = queries.within(4, 1, 64)
-    head: int = queries.within(4, 1, 64)
-    focus: int = queries.within(5, 0, 511)
-    first: int = queries.within(0, 0, 8_000)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What is drawn of the attention of one text: all heads small, one head in full.
+    """What is drawn of an attention: all heads small, one head in full.
 
-    `weights` is (T, T) of the chosen head, `thumbnails` (layers, H, t, t) with t ≤ 32, `kept` (T,) the share of each
-    row of that head that was left when special tokens were hidden, `special_share` the mean share on special tokens
-    over all heads, `rows` and `columns` the units that the chosen direction leaves.
+    `weights` is (T, K) of the chosen head, `thumbnails` (layers, H, t, k) with t and k ≤ 32, `kept` (T,) the share of
+    each row of that head that was left when special tokens were hidden. `special_share` and `first_share` are means
+    over all heads: what special tokens get, and what the first token gets of those after it. `rows` and `columns` are
+    the places in `units` and `keys` that are looked at; `specials` the special tokens there are. `causal`: no unit
+    sees a later one.
     """
 
     units: tuple[Unit, ...]
+    keys: tuple[Unit, ...]
     window: Window
     weights: npt.NDArray[np.float32]
     kept: npt.NDArray[np.float32] | None
@@ -52,27 +34,43 @@ class Reading:
     habits: tuple[tuple[str, ...], ...]
     links: tuple[tuple[Link, ...], ...]
     special_share: float
+    first_share: float
     layer: int
     head: int
     focus: int
     rows: tuple[int, ...]
     columns: tuple[int, ...]
+    specials: tuple[str, ...]
+    causal: bool
 
 
-def explore(query: Query) -> Reading:
-    """Self-attention of an encoder: ``weights`` (T, T) of one head, rows sum to 1; ``thumbnails`` of all heads."""
-    loaded = encoders.open_encoder(query.model, with_head=False)
-    whole = attend(query.text, loaded, pair=second_text(query), first=query.first)
+def read(
+    whole: AttentionMap,
+    *,
+    layer: int,
+    head: int,
+    focus: int,
+    words: bool,
+    special: bool,
+    ways: tuple[int | None, int | None] = (None, None),
+) -> Reading:
+    """One head of an attention, counted from 1, and all of them small; what the model lacks becomes its last.
+
+    `ways` are the text that looks and the text that is looked at, None for both.
+    """
     summaries = head_summary(whole)
-    shown = _shown(whole, query)
-    layer, head = min(query.layer, whole.layers), min(query.head, whole.heads)
-    ways = [int(n) - 1 for n in query.direction.split("-")] if "-" in query.direction and second_text(query) else []
-    places = range(len(shown.units))
-    rows, columns = (tuple(n for n in places if not ways or shown.units[n].sequence == ways[side]) for side in (0, 1))
     content = [not unit.special for unit in whole.units]
-    special = [unit.special for unit in whole.units]
+    specials = [unit.special for unit in whole.keys]
+    shown = whole if special or not any(content) or all(specials) else hide_special(whole)
+    shown = by_word(shown) if words else shown
+    layer, head = min(layer, whole.layers), min(head, whole.heads)
+    rows, columns = (
+        tuple(n for n, unit in enumerate(units) if way in (None, unit.sequence))
+        for way, units in zip(ways, (shown.units, shown.keys), strict=True)
+    )
     return Reading(
         units=shown.units,
+        keys=shown.keys,
         window=shown.window,
         weights=shown.weights[layer - 1, head - 1].copy(),
         kept=None if shown.kept is None else shown.kept[layer - 1, head - 1].copy(),
@@ -81,20 +79,13 @@ def explore(query: Query) -> Reading:
             tuple(summary.label for summary in summaries if summary.layer == number) for number in range(whole.layers)
         ),
         links=top_links(shown, layer=layer - 1, head=head - 1),
-        special_share=float(whole.weights[:, :, content][..., special].sum(axis=-1).mean()),
+        special_share=float(whole.weights[:, :, content][..., specials].sum(axis=-1).mean()),
+        first_share=float(np.mean([summary.first for summary in summaries])),
         layer=layer,
         head=head,
-        focus=min(query.focus, len(shown.units) - 1),
-        rows=rows or tuple(places),
-        columns=columns or tuple(places),
+        focus=min(focus, len(shown.units) - 1),
+        rows=rows or tuple(range(len(shown.units))),
+        columns=columns or tuple(range(len(shown.keys))),
+        specials=tuple(dict.fromkeys(unit.label for unit in (*whole.units, *whole.keys) if unit.special)),
+        causal=whole.causal,
     )
-
-
-def second_text(query: Query) -> str | None:
-    """The second sentence, None when nothing is written there."""
-    return query.pair if query.pair.strip() else None
-
-
-def _shown(attention: AttentionMap, query: Query) -> AttentionMap:
-    attention = attention if query.special else hide_special(attention)
-    return by_word(attention) if query.words else attention

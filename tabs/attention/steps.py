@@ -11,11 +11,12 @@ from core import query as queries
 from core.i18n import Locale, translate
 from core.models.attention import HeadDetail, head_detail
 from core.models.inputs import encode
+from core.models.loading import load_model
 from core.models.masks import softmax_rows
 from tabs._kit import pictures
 from tabs._kit.exhibit import Exhibit, Prediction, Step
 from tabs._kit.room import Room
-from tabs.attention import choices, encoders
+from tabs.attention import choices, models
 
 TOKENS = 32  # a row that is read number by number must stay short
 BARS = 12
@@ -27,7 +28,7 @@ class Query:
     """A sentence, the head (counted from 1), the querying token, one key, and two switches of the formula."""
 
     text: str = queries.text("猫は魚が好きです。")
-    model: str = queries.one_of(encoders.DEFAULT, *encoders.OFFERED, free=True)
+    model: str = queries.one_of(models.DEFAULT, *models.OFFERED, free=True)
     divide: bool = queries.flag(True)
     causal: bool = queries.flag()
     layer: int = queries.within(1, 1, 64)
@@ -58,7 +59,7 @@ class Row:
 
 def explore(query: Query) -> Row:
     """One row of one head, number by number: ``detail.raw`` = q · k, ``scores``, ``weights`` (T,), ``output`` (d,)."""
-    loaded = encoders.open_encoder(query.model, with_head=False)
+    loaded = load_model(query.model, head=None)
     inputs = encode(query.text, loaded, limit=TOKENS)
     layer, head = min(query.layer, loaded.layers), min(query.head, loaded.heads)
     focus = min(query.focus, len(inputs.ids) - 1)
@@ -183,7 +184,7 @@ def snippet(query: Query) -> str:
     """The formula of the book on the layer's own projections."""
     scale = "scores / d**0.5" if query.divide else "scores  # not divided by √d"
     mask = "scores[torch.arange(len(scores)) > focus] = -torch.inf\n" if query.causal else ""
-    return f"""{encoders.lines_to_load(query.model, kind="AutoModel")}
+    return f"""{models.lines_to_load(query.model, kind="AutoModel")}
 
 inputs = tokenizer({query.text!r}, truncation=True, max_length={TOKENS}, return_tensors="pt")
 layer = min({query.layer - 1}, model.config.num_hidden_layers - 1)

@@ -1,7 +1,7 @@
-"""An encoder with random weights in a folder, named by its path as a visitor would."""
+"""Models with random weights in folders, named by their paths as a visitor would."""
 
 from __future__ import annotations
 
-from tests.models.conftest import folder
+from tests.models.conftest import decoder, folder, writer
 
-__all__ = ["folder"]
+__all__ = ["decoder", "folder", "writer"]

@@ -17,11 +17,13 @@ from core.settings import LIMITS
 from core.values import as_json
 from tabs._kit.events import admit
 from tabs._kit.exhibit import Exhibit
-from tabs.attention import ablation, attribution, comparison, filling, input_layers, overview, steps
+from tabs.attention import ablation, attribution, comparison, crossing, filling, input_layers, lens, overview, steps
 
 READERS = tuple(
-    module.EXHIBIT for module in (overview, steps, comparison, ablation, attribution, input_layers, filling)
+    module.EXHIBIT
+    for module in (overview, steps, comparison, crossing, lens, ablation, attribution, input_layers, filling)
 )
+NEEDS = {crossing.EXHIBIT.slug: "writer", lens.EXHIBIT.slug: "decoder"}  # the fixture; the others read encoders
 each_reader = pytest.mark.parametrize("exhibit", READERS, ids=lambda exhibit: exhibit.slug)
 ODD = (
     "👩‍👩‍👧🍣😀",
@@ -46,10 +48,17 @@ def sentences(error: AppError) -> list[str]:
     return [translate(error.key, locale, **error.params) for locale in LOCALES]
 
 
+@pytest.fixture
+def place(exhibit: Exhibit, request: pytest.FixtureRequest) -> Path:
+    """The folder of a small model of the kind that the exhibit needs."""
+    found: Path = request.getfixturevalue(NEEDS.get(exhibit.slug, "folder"))
+    return found
+
+
 @each_reader
 @pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
-def test_odd_texts_are_drawn_as_text_or_refused_in_words(exhibit: Exhibit, text: str, folder: Path) -> None:
-    values = {"text": text, "other": text, "model": str(folder)}
+def test_odd_texts_are_drawn_as_text_or_refused_in_words(exhibit: Exhibit, text: str, place: Path) -> None:
+    values = {"text": text, "other": text, "target": text, "model": str(place)}
     try:
         drawn = draw(exhibit, values)
     except AppError as error:
@@ -65,9 +74,9 @@ def test_odd_texts_are_drawn_as_text_or_refused_in_words(exhibit: Exhibit, text:
 @pytest.mark.parametrize(
     ("text", "key"), [("", "error.text.empty"), (" \n　", "error.text.empty"), ("猫\ud800", "error.text.surrogate")]
 )
-def test_texts_that_are_none(exhibit: Exhibit, text: str, key: str, folder: Path) -> None:
+def test_texts_that_are_none(exhibit: Exhibit, text: str, key: str, place: Path) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        draw(exhibit, {"text": text, "model": str(folder)})
+        draw(exhibit, {"text": text, "model": str(place)})
     assert refusal.value.key == key
     assert all(sentences(refusal.value))
 
@@ -126,3 +135,23 @@ def test_what_a_link_carries_for_hidden_words_and_heads_is_read_kindly(folder: P
     result = ablation.explore(queries.make(ablation.Query, values))
     assert result.ablation.heads == ((0, 0),)
     assert result.ablation.hidden == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("exhibit", "wrong", "key"),
+    [
+        (lens.EXHIBIT, "folder", "error.generation.needs.decoder"),
+        (lens.EXHIBIT, "writer", "error.generation.needs.decoder"),
+        (crossing.EXHIBIT, "decoder", "error.generation.needs.seq2seq"),
+        (filling.EXHIBIT, "decoder", "error.model.no_head"),
+        (steps.EXHIBIT, "decoder", "error.model.no_head_detail"),
+    ],
+    ids=lambda value: getattr(value, "slug", value),
+)
+def test_a_model_of_another_kind_is_refused_in_words(
+    exhibit: Exhibit, wrong: str, key: str, request: pytest.FixtureRequest
+) -> None:
+    with pytest.raises(AppError) as refusal:
+        draw(exhibit, {"text": "猫は魚を食べた。", "model": str(request.getfixturevalue(wrong))})
+    assert refusal.value.key == key
+    assert all(sentences(refusal.value))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
 import re
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from core.errors import InvalidInput
@@ -16,7 +21,19 @@ from core.jobs import UNFINISHED, JobRegistry, State
 from core.models.ablation import head_importance
 from core.models.loading import load_model
 from core.workspaces import Workspaces, new_identity
-from tabs.attention import ablation, attribution, comparison, filling, input_layers, masking, overview, steps
+from tabs.attention import (
+    ablation,
+    attribution,
+    comparison,
+    crossing,
+    filling,
+    input_layers,
+    lens,
+    masking,
+    overview,
+    steps,
+)
+from tabs.attention.reading import THUMBNAIL
 
 TEXT = "猫は魚を食べた。"
 
@@ -72,6 +89,73 @@ def test_a_long_text_is_seen_through_a_window(folder: Path) -> None:
     assert f"&quot;first&quot;:{result.window.last}" in drawn
     later = overview.explore(overview.Query(text=TEXT * 30, model=str(folder), first=result.window.last))
     assert later.window.first == result.window.last
+
+
+def read_values(drawn: str, element: str) -> tuple[dict[str, Any], npt.NDArray[np.float32]]:
+    """What a picture hands to the page's script, and its numbers."""
+    found = re.search(rf'<{element}[^>]* data-json="([^"]*)"', drawn)
+    assert found
+    data = json.loads(html.unescape(found[1]))
+    return data, np.frombuffer(base64.b64decode(data["values"]), dtype="<f4").reshape(data["shape"])
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_decoder_looks_back_only_and_the_page_says_so(decoder: Path, merged: bool) -> None:
+    result = overview.explore(overview.Query(text=TEXT, model=str(decoder), words=merged, focus=2, layer=1, head=1))
+    np.testing.assert_allclose(result.weights.sum(axis=1), 1, atol=1e-5)
+    assert not np.triu(result.weights, k=1).any()
+    assert (result.causal, result.specials) == (True, ())
+    for locale in LOCALES:
+        grid, one = overview.show(result, locale)
+        assert html.escape(words(locale)["attention.causal"]) in grid
+        assert html.escape(words(locale)["attention.no_special"]) in grid
+        for drawn, element in ((grid, "lab-headgrid"), (one, "lab-heatmap")):
+            _, values = read_values(drawn, element)
+            above = np.triu(np.ones(values.shape[-2:], dtype=bool), k=1)
+            assert np.isnan(values[..., above]).all()
+            assert not np.isnan(values[..., ~above]).any()
+        assert one.count("<small>–</small>") == len(result.units) - 3
+
+
+@pytest.mark.parametrize("part", crossing.PARTS)
+@pytest.mark.parametrize("target", ["", "猫と魚"])
+def test_the_three_attentions_of_a_writer_are_drawn(writer: Path, part: str, target: str) -> None:
+    query = crossing.Query(text=TEXT, target=target, model=str(writer), part=part, layer=1, head=1, focus=1)
+    result = crossing.explore(query)
+    np.testing.assert_allclose(result.reading.weights.sum(axis=1), 1, atol=1e-5)
+    assert result.generated == (not target)
+    assert result.reading.causal == (part == "decoder")
+    for locale in LOCALES:
+        views = crossing.show(result, locale)
+        assert html.escape(words(locale)[f"cross-attention.note.{part}"]) in views[0]
+        data, _ = read_values(views[1], "lab-heatmap")
+        assert data["rows"] == [unit.label for unit in result.reading.units]
+        assert data["columns"] == [unit.label for unit in result.reading.keys]
+
+
+def test_long_texts_make_small_pictures_that_are_not_square(writer: Path) -> None:
+    reading = crossing.explore(crossing.Query(text=TEXT * 30, target="猫と魚", model=str(writer))).reading
+    assert reading.window.truncated
+    rows, columns = reading.thumbnails.shape[-2:]
+    assert rows == len(reading.units) < columns == THUMBNAIL < len(reading.keys)
+
+
+def test_the_top_row_of_the_lens_is_the_output(decoder: Path) -> None:
+    result = lens.explore(lens.Query(text=TEXT, model=str(decoder), focus=500))
+    assert result.focus == len(result.lens.units) - 1
+    for locale in LOCALES:
+        drawn = "".join(lens.show(result, locale))
+        first_row = drawn.partition("<tbody>")[2].partition("</tr>")[0]
+        tokens = [html.unescape(token) for token in re.findall(r"<span>([^<]*)</span>", first_row)]
+        assert tokens == [guess.token for guess in result.lens.final]
+        assert html.escape(words(locale)["lens.caveat"]) in drawn
+
+
+def test_a_long_text_is_looked_through_in_parts(decoder: Path) -> None:
+    result = lens.explore(lens.Query(text=TEXT * 10, model=str(decoder)))
+    assert result.lens.window.truncated
+    assert len(result.lens.units) == lens.TOKENS
+    assert f"&quot;first&quot;:{lens.TOKENS}" in "".join(lens.show(result, "ja"))
 
 
 def test_a_row_follows_from_its_own_numbers(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A Japanese BERT with random weights, small enough to build in every run."""
+"""A Japanese BERT, a decoder and a T5 with random weights, small enough to build in every run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.models.loading import LoadedModel, load_model
+from core.settings import ROOT
 
 VOCABULARY = """
 [PAD] [UNK] [CLS] [SEP] [MASK] 猫 は 魚 を 食べ た 彼 彼女 が 好き です 。 吾輩 で ある 名前 まだ 無い
@@ -43,3 +44,35 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny(folder: Path) -> LoadedModel:
     return load_model(str(folder))
+
+
+@pytest.fixture(scope="session")
+def decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny Llama and the bundled Unigram."""
+    import torch
+    from transformers import LlamaForCausalLM
+
+    from core.bundled.generators import DecoderShape, configure_decoder, load_unigram
+
+    place, tokenizer = tmp_path_factory.mktemp("decoder"), load_unigram(ROOT / "assets")
+    torch.manual_seed(0)
+    shape = DecoderShape(width=16, layers=2, heads=2, inner=16)
+    LlamaForCausalLM(configure_decoder(shape, len(tokenizer))).save_pretrained(place)
+    tokenizer.save_pretrained(place)
+    return place
+
+
+@pytest.fixture(scope="session")
+def writer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny T5 and the bundled Unigram with T5's sentinels."""
+    import torch
+    from transformers import T5ForConditionalGeneration
+
+    from core.bundled.generators import Seq2SeqShape, configure_seq2seq, load_unigram
+
+    place, tokenizer = tmp_path_factory.mktemp("writer"), load_unigram(ROOT / "assets", sentinels=100)
+    torch.manual_seed(0)
+    shape = Seq2SeqShape(width=16, layers=2, heads=2, inner=16)
+    T5ForConditionalGeneration(configure_seq2seq(shape, len(tokenizer))).save_pretrained(place)
+    tokenizer.save_pretrained(place)
+    return place

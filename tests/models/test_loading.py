@@ -16,7 +16,7 @@ import torch
 
 from core.errors import ModelUnavailable
 from core.models import loading
-from core.models.loading import LoadedModel, ModelCache, find_folder, load_model
+from core.models.loading import NO_HEAD, Head, LoadedModel, ModelCache, find_architecture, find_folder, load_model
 from core.presets import MODELS
 from core.text.tokenizers import load_tokenizer
 
@@ -95,6 +95,33 @@ def test_an_encoder_without_a_head_can_only_be_loaded_as_a_base(folder: Path, tm
     with pytest.raises(ModelUnavailable, match="no_head"):
         load_model(str(place))
     assert load_model(str(place), head="base").head == "base"
+
+
+@pytest.mark.parametrize(
+    ("kind", "architecture", "head"),
+    [
+        ("folder", "encoder", "masked-lm"),
+        ("decoder", "decoder", "causal-lm"),
+        ("writer", "seq2seq", "seq2seq-lm"),
+    ],
+)
+def test_a_model_of_any_kind_has_its_own_head(
+    kind: str, architecture: str, head: Head, request: pytest.FixtureRequest
+) -> None:
+    place = str(request.getfixturevalue(kind))
+    loaded = load_model(place, head=None)
+    assert (loaded.architecture, loaded.head) == (architecture, head)
+    assert load_model(place, head=head) is loaded
+    for other in set(NO_HEAD) - {head}:
+        with pytest.raises(ModelUnavailable) as refusal:
+            load_model(place, head=other)
+        assert refusal.value.key in (NO_HEAD[other], "error.model.unsupported")
+
+
+def test_an_encoder_that_looks_back_only_is_a_decoder() -> None:
+    assert find_architecture({"model_type": "bert"}) == "encoder"
+    assert find_architecture({"model_type": "bert", "is_decoder": True}) == "decoder"
+    assert find_architecture({"model_type": "t5", "is_encoder_decoder": True}) == "seq2seq"
 
 
 def test_each_file_of_an_index_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,33 +1,17 @@
-"""The encoder that an exhibit runs: opening it, naming it in a script, and saying honestly what it is."""
+"""The model that an exhibit runs: naming it in a script, and saying honestly what it is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.errors import ModelUnavailable
 from core.i18n import Locale, translate
-from core.models.loading import LoadedModel, load_model
-from core.presets import MODELS, ids
+from core.presets import ENCODERS, MODELS, ids
 from tabs._kit import pictures
 
 DEFAULT = "encoder"
-OFFERED = ids(MODELS)
+OFFERED = ids(ENCODERS)
 BUNDLED: Mapping[str, str] = {preset.id: f"assets/models/{preset.source}" for preset in MODELS if preset.bundled}
 SMALL = 50_000_000  # parameters; BERT's base size has 110 million
-
-
-def open_encoder(name: str, *, with_head: bool = True) -> LoadedModel:
-    """The model a visitor named, from this disk; without need of its head, an encoder that has none will do.
-
-    Raises:
-        ModelUnavailable: as `core.models.loading.load_model`.
-    """
-    try:
-        return load_model(name)
-    except ModelUnavailable as error:
-        if with_head or error.key != "error.model.no_head":
-            raise
-    return load_model(name, head="base")
 
 
 def path_in_script(name: str) -> str:
