@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
+from core.presets import is_path
+
 LINK_TEXT_LIMIT = 2_000  # characters of one text as it stands in a link; a longer one stays in the visitor's browser
 PLAIN_BYTES = 300  # UTF-8; a longer text is deflated, as the parameter ``<name>.z``, which no field can be called
 LONGEST_TEXT = 8_000  # characters
@@ -98,11 +100,14 @@ def make(query: type[Q], values: Mapping[str, Any]) -> Q:
 
 
 def to_link(query: Query) -> dict[str, str]:
-    """The fields that differ from their defaults, as link parameters; texts over the limit are left out."""
+    """The fields that differ from their defaults, as link parameters.
+
+    Texts over the limit are left out, and so are choices that name a folder: where it lies is nobody else's business.
+    """
     changed = {}
     for name in names(type(query)):
         value = getattr(query, name)
-        if value == default(type(query), name):
+        if value == default(type(query), name) or (bounds(type(query), name).free and _names_folder(value)):
             continue
         written = _write(value)
         if len(written.encode("utf-8", "surrogatepass")) > PLAIN_BYTES:
@@ -132,6 +137,10 @@ def from_link(query: type[Q], params: Mapping[str, str]) -> Q:
             case _:
                 values[f.name] = value
     return make(query, values)
+
+
+def _names_folder(value: str | tuple[str, ...]) -> bool:
+    return any(map(is_path, value if isinstance(value, tuple) else (value,)))
 
 
 def _field(value: Any, limits: Bounds) -> Any:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from core.i18n import ASSETS, Locale
 
+REPOSITORY = "https://github.com/ghmagazine/llm-book"  # of the book's authors, Apache-2.0
+
 
 @dataclass(frozen=True)
 class Section:
-    """One heading of the book: its number (``3.6.1``) and its title in each language."""
+    """One heading of the book: its number (``3.6.1``), its title in each language, and the book's own notebooks for it.
+
+    A notebook is named by its path in the book's repository, without ``.ipynb``.
+    """
 
     number: str
     titles: Mapping[Locale, str]
+    notebooks: tuple[str, ...] = ()
 
     @property
     def chapter(self) -> int:
@@ -32,7 +38,20 @@ class Section:
 def sections() -> tuple[Section, ...]:
     """All headings of chapters 1 to 9, in the book's order."""
     rows = json.loads((ASSETS / "sections.json").read_text(encoding="utf-8"))
-    return tuple(Section(row["number"], {"ja": row["ja"], "en": row["en"]}) for row in rows)
+    return tuple(
+        Section(row["number"], {"ja": row["ja"], "en": row["en"]}, tuple(row.get("notebooks", ()))) for row in rows
+    )
+
+
+def find_notebooks(numbers: Iterable[str]) -> Mapping[str, str]:
+    """The book's own notebooks for these sections: name to address, each once."""
+    wanted = set(numbers)
+    return {
+        name: f"{REPOSITORY}/blob/main/{name}.ipynb"
+        for section in sections()
+        if section.number in wanted
+        for name in section.notebooks
+    }
 
 
 def chapters() -> tuple[Section, ...]:

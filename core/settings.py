@@ -52,7 +52,6 @@ class Limits:
     """What one mode allows; characters, bytes, seconds and counts."""
 
     text_characters: int
-    attention_tokens: int
     upload_bytes: int
     workspace_bytes: int
     workspace_seconds: int
@@ -65,9 +64,9 @@ class Limits:
 
 
 LIMITS: Mapping[Mode, Limits] = {
-    "local": Limits(8_000, 512, 50_000_000, 2_000_000_000, 30 * 86_400, True, True, True, 20, 0, 0),
-    "workshop": Limits(2_000, 128, 5_000_000, 200_000_000, 7 * 86_400, False, False, True, 60, 0, 0),
-    "public": Limits(512, 128, 1_000_000, 20_000_000, 3_600, False, False, False, 20, 120, 1_200),
+    "local": Limits(8_000, 50_000_000, 2_000_000_000, 30 * 86_400, True, True, True, 20, 0, 0),
+    "workshop": Limits(2_000, 5_000_000, 200_000_000, 7 * 86_400, False, False, True, 60, 0, 0),
+    "public": Limits(512, 1_000_000, 20_000_000, 3_600, False, False, False, 20, 120, 1_200),
 }
 
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from tabs import positions
 from tabs._kit.exhibit import Exhibit
-from tabs.attention import ablation, attribution, comparison, filling, input_layers, masking, overview, steps
+from tabs.attention import (
+    ablation,
+    attribution,
+    comparison,
+    crossing,
+    filling,
+    input_layers,
+    lens,
+    masking,
+    overview,
+    steps,
+)
 from tabs.tokens import comparison as tokenizers
 from tabs.tokens import counting, merges, pipeline, unigram, vocabulary, wordpiece
 from tabs.tour import visit
@@ -17,6 +28,8 @@ EXHIBITS: tuple[Exhibit, ...] = (
     comparison.EXHIBIT,
     ablation.EXHIBIT,
     attribution.EXHIBIT,
+    crossing.EXHIBIT,
+    lens.EXHIBIT,
     masking.EXHIBIT,
     input_layers.EXHIBIT,
     filling.EXHIBIT,

@@ -25,9 +25,21 @@ class Sample:
     on: bool = queries.flag()
 
 
+@dataclass(frozen=True)
+class Several:
+    models: tuple[str, ...] = queries.some_of(("bpe",), "bpe", most=2, free=True)
+
+
 def test_a_link_holds_only_what_differs_from_the_defaults() -> None:
     assert queries.to_link(Sample()) == {}
     assert queries.to_link(Sample(layer=3, on=True, rows=("y", "x"))) == {"layer": "3", "on": "1", "rows": "y|x"}
+
+
+@pytest.mark.parametrize("folder", ["/home/me/models/mine", "~/mine", "../mine", "."])
+def test_a_folder_of_the_machine_stays_out_of_the_link(folder: str) -> None:
+    assert queries.to_link(Sample(model=folder, layer=3)) == {"layer": "3"}
+    assert queries.to_link(Several(("bpe", folder))) == {}
+    assert queries.to_link(Sample(model="someone/something")) == {"model": "someone/something"}
 
 
 samples = st.builds(

@@ -82,8 +82,10 @@
 
   window.lab = {
     register(element, trigger) {
-      const slug = element.closest("[id^=relay-]").id.slice("relay-".length);
+      const relay = element.closest("[id^=relay-]"), slug = relay.id.slice("relay-".length);
       relays.set(slug, trigger);
+      new MutationObserver(() => markChoice(slug, relay.querySelector(".lab-verdict")?.dataset.option))   // as long as its verdict stands
+        .observe(relay, { childList: true, subtree: true, attributeFilter: ["data-option"] });
       const linked = params.get("tab") === slug;
       const start = {};
       if (linked) for (const [name, value] of params) start[name] = value;
@@ -156,6 +158,9 @@
     });
   };
 
+  const markChoice = (slug, option) => document.querySelectorAll(`[data-exhibit="${slug}"] [data-predicted]`)
+    .forEach((button) => button.setAttribute("aria-pressed", button.dataset.predicted === option));
+
   // ---- one listener for everything that is a plain button
   document.addEventListener("click", async (event) => {
     const button = event.target.closest?.("button, [data-pick]");
@@ -164,7 +169,7 @@
     if (button.dataset.start) say(slug, { start: button.dataset.start, params: JSON.parse(button.dataset.params) });
     if (button.dataset.pick) say(slug, { params: JSON.parse(button.dataset.pick) });
     if (button.dataset.predicted !== undefined) {
-      button.closest(".lab-predict").querySelectorAll("button").forEach((b) => b.setAttribute("aria-pressed", b === button));
+      markChoice(slug, button.dataset.predicted);
       say(slug, { predicted: Number(button.dataset.predicted) });
     }
     if (button.dataset.goto) { navigate?.(button.dataset.goto); scrollTo({ top: 0 }); if (button.dataset.goto === "contents") history.replaceState(null, "", location.pathname); }
@@ -472,6 +477,7 @@
       this.button = this.querySelector("button");
       this.button.textContent = this.words.cancel;
       this.button.addEventListener("click", () => fetch(`lab/jobs/${job}/cancel`, { method: "POST" }).catch(() => {}));
+      if (!this.parentElement.matches("[data-job-slot]")) this.scrollIntoView({ block: "nearest" });   // just started
       this.wait = 400;
       this.poll(job);
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from core import query as queries
 from core.i18n import Locale, translate
+from core.sections import find_notebooks
 from core.settings import ROOT
 from tabs._kit.exhibit import Exhibit
 
@@ -19,8 +20,12 @@ def script(exhibit: Exhibit, query: queries.Query, locale: Locale) -> str:
 def notebook(exhibit: Exhibit, query: queries.Query, locale: Locale) -> dict[str, Any]:
     """The snippet as an nbformat 4.5 notebook: heading, the pinned packages, the code with its result."""
     pins = " ".join(_pins())
+    told = [f"# {_heading(exhibit, locale)}", translate(f"{exhibit.slug}.look", locale)]
+    if notebooks := find_notebooks(exhibit.sections):
+        links = ", ".join(f"[{name}]({address})" for name, address in notebooks.items())
+        told.append(f"{translate('kit.book_code', locale)} {links}")
     cells = [
-        _markdown("heading", f"# {_heading(exhibit, locale)}\n\n{translate(f'{exhibit.slug}.look', locale)}"),
+        _markdown("heading", "\n\n".join(told)),
         _markdown("setup", translate("kit.notebook_setup", locale, command=f"pip install {pins}")),
         _code("code", exhibit.snippet(query)),
         _code("result", "result"),

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from core import query as queries
+from core.downloads.plans import SHELVES, find_shelf
 from core.i18n import Locale, translate
-from core.presets import MODELS, TOKENIZERS
+from core.presets import Preset
+from core.sections import find_notebooks
 from core.values import as_json
 from tabs._kit.events import Exploration, as_params
 from tabs._kit.exhibit import Exhibit
@@ -32,7 +34,8 @@ def tail(exhibit: Exhibit, found: Exploration, locale: Locale) -> str:
         f'<button type="button" data-act="copy_link">{told["copy_link"]}</button>'
         f'<button type="button" data-act="qr" aria-expanded="false">{told["qr"]}</button>'
         f"<details><summary>{told['code']}</summary>"
-        f'<div class="lab-code"><div>{actions}</div><pre tabindex="0"><code>{code}</code></pre></div></details>'
+        f'<div class="lab-code"><div>{actions}</div><pre tabindex="0"><code>{code}</code></pre>'
+        f"{_book_code(exhibit, locale)}</div></details>"
         f'{_badges(found, locale)}<figure class="lab-qr" hidden data-alt="{told["qr_alt"]}">'
         f'<figcaption role="status" data-local="{told["qr_local"]}"></figcaption></figure>'
         "</lab-tail>"
@@ -68,9 +71,16 @@ def attribute(value: Any) -> str:
     return html.escape(json.dumps(as_json(value), ensure_ascii=False, separators=(",", ":")))
 
 
+def _book_code(exhibit: Exhibit, locale: Locale) -> str:
+    """Where the book's own code for these sections is, for the sections that have some."""
+    links = ", ".join(
+        f'<a href="{address}" target="_blank" rel="noreferrer">{html.escape(name)}</a>'
+        for name, address in find_notebooks(exhibit.sections).items()
+    )
+    return f"<p>{html.escape(translate('kit.book_code', locale))} {links}</p>" if links else ""
+
+
 def _badges(found: Exploration, locale: Locale) -> str:
-    chosen = [getattr(found.query, name) for name in queries.names(type(found.query)) if "model" in name]
-    known = {preset.id: preset for preset in (*MODELS, *TOKENIZERS)}
     badges = [
         translate(
             "kit.model_badge",
@@ -79,11 +89,23 @@ def _badges(found: Exploration, locale: Locale) -> str:
             where=translate("kit.bundled" if preset.bundled else "kit.hub", locale),
             megabytes=preset.megabytes,
         )
-        for name in chosen
-        if isinstance(name, str) and (preset := known.get(name))
+        for preset in _chosen_presets(found.query)
     ]
-    if found.seconds < 1:
+    if found.seconds is None:
+        badges.append(translate("kit.remembered", locale))
+    elif found.seconds < 1:
         badges.append(translate("kit.milliseconds", locale, milliseconds=f"{found.seconds * 1000:.1f}"))
     else:
         badges.append(translate("kit.seconds", locale, seconds=f"{found.seconds:.1f}"))
     return "".join(f'<span class="lab-tag">{html.escape(badge)}</span>' for badge in badges)
+
+
+def _chosen_presets(query: queries.Query) -> list[Preset]:
+    """The models and tokenizers of the catalogue that a query names; of learned tasks the views tell by themselves."""
+    chosen = []
+    for name in queries.names(type(query)):
+        purpose, value = find_shelf(queries.bounds(type(query), name).options), getattr(query, name)
+        if purpose and purpose != "task":
+            named = value if isinstance(value, tuple) else (value,)
+            chosen += [preset for preset in SHELVES[purpose] if preset.id in named]
+    return chosen

@@ -91,7 +91,8 @@ def head_grid(
     """Small multiples of all heads; a click sets the query fields ``layer`` and ``head``.
 
     Args:
-        weights: (layers, heads, T, T); more than `thumbnail` positions are averaged into that many.
+        weights: (layers, heads, T, K), NaN is drawn as a gap; more than `thumbnail` positions are averaged into that
+            many.
         locale: language of the words around it.
         title: what is shown.
         captions: one short phrase for each head, by layer.
@@ -300,11 +301,11 @@ def _packed(values: npt.NDArray[Any]) -> str:
 
 def shrink(weights: npt.NDArray[Any], most: int) -> npt.NDArray[Any]:
     """Average the last two axes of `weights` into at most `most` cells each."""
-    length = weights.shape[-1]
-    if length <= most:
-        return weights
-    edges = np.linspace(0, length, most + 1).round().astype(int)
     for axis in (-1, -2):
+        length = weights.shape[axis]
+        if length <= most:
+            continue
+        edges = np.linspace(0, length, most + 1).round().astype(int)
         sums = np.add.reduceat(weights, edges[:-1], axis=axis)
         shape = [1] * weights.ndim
         shape[axis] = most

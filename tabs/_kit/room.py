@@ -271,7 +271,10 @@ def _verdict(exhibit: Exhibit, found: Exploration, option: int | None, locale: L
     key = "kit.predicted_right" if right == option else "kit.predicted_wrong"
     told = translate(key, locale, answer=label)
     because = translate(f"{exhibit.slug}.predict.because", locale)
-    return f'<div class="lab-verdict" role="status"><strong>{html.escape(told)}</strong> {html.escape(because)}</div>'
+    return (
+        f'<div class="lab-verdict" role="status" data-option="{option}">'
+        f"<strong>{html.escape(told)}</strong> {html.escape(because)}</div>"
+    )
 
 
 def _short(label: str, most: int = 18) -> str:

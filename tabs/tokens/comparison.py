@@ -114,7 +114,7 @@ def _table(result: Comparison, first: int, last: int, locale: Locale) -> str:
     for number, (row, cells) in enumerate(zip(result.rows, alignment.rows, strict=True)):
         name = sources.label(row.source, locale)
         drawn = "".join(_cell(row, cell, number) for cell in cells if first <= cell.first and cell.last <= last)
-        rows.append(f'<tr><th scope="row" title="{html.escape(name)}">{html.escape(name)}</th>{drawn}</tr>')
+        rows.append(f'<tr><th scope="row">{html.escape(name)}</th>{drawn}</tr>')
     return f'<div class="lab-align-scroll" tabindex="0"><table class="lab-align">{"".join(rows)}</table></div>'
 
 

@@ -42,7 +42,7 @@ def draw(result: Mapping[str, Any], locale: Locale) -> str:
     counts = [pictures.Bar(sources.label(row["source"], locale), row["tokens"], f"{row['tokens']:,}") for row in rows]
     bars = pictures.bars(counts, title=translate("statistics.tokens", locale))
     details = "".join(f"<div>{_one(row, locale)}</div>" for row in rows)
-    return pictures.numbers(figures) + bars + table + f'<div class="lab-columns">{details}</div>'
+    return pictures.numbers(figures) + bars + table + f'<div class="lab-abreast">{details}</div>'
 
 
 def _one(row: Mapping[str, Any], locale: Locale) -> str:

@@ -160,19 +160,22 @@ def build(room: Room) -> None:
         widgets |= {"tokenizers": room.widget("tokenizers", max_choices=3)}
         file = gr.File(label=t("statistics.file"), file_types=[".txt"], type="filepath", height=180)
         button = gr.Button(t("statistics.start"), variant="primary", elem_id="statistics-start")
+        refusal = gr.HTML(elem_classes="lab-relay", js_on_load=None, apply_default_css=False)
     with room.results():
         card = gr.HTML(pictures.job_slot(SLUG), elem_classes="lab-job-place", js_on_load=None, apply_default_css=False)
         room.view()
 
-    def start(values: Mapping[str, Any], _: gr.EventData, request: gr.Request) -> str:
+    def start(values: Mapping[str, Any], _: gr.EventData, request: gr.Request) -> list[Any]:
+        """Why there is no job, told under the button, or the card of the job."""
         locale = locale_of(request)
         try:
             admit_visitor(request, room.context)
-            return pictures.job_card(submit(values, room.context, workspace_of(request)), slug=SLUG, locale=locale)
+            job = submit(values, room.context, workspace_of(request))
+            return ["", pictures.job_card(job, slug=SLUG, locale=locale)]
         except Exception as error:  # noqa: BLE001 - a boundary like the frame's: told in words, logged when a defect
-            return fetching.explain(error, room.exhibit, values, room.context, locale)
+            return [fetching.explain(error, room.exhibit, values, room.context, locale), gr.skip()]
 
-    connect(button.click, start, inputs={"file": file} | widgets, outputs=[card], lane="light")
+    connect(button.click, start, inputs={"file": file} | widgets, outputs=[refusal, card], lane="light")
 
 
 def _answer(result: TextStatistics) -> int:

@@ -13,7 +13,7 @@ from core.i18n import Locale, translate
 from core.text.chat import chat_template
 from core.text.input import visible
 from core.text.tokenization import stages, tokenize
-from core.text.types import ChatPreview, Part, Stage, Token, Tokenization
+from core.text.types import ChatPreview, Part, Stage, Token, Tokenization, Word
 from tabs._kit import pictures
 from tabs._kit.exhibit import Exhibit, Prediction, Step
 from tabs._kit.room import Room
@@ -117,9 +117,9 @@ def _text_rows(result: Pipeline, number: int, locale: Locale) -> str:
             (
                 pictures.Box(
                     visible(word.surface),
-                    word.pos[0] if word.pos else "",
+                    _word_class(word, locale),
                     group=place,
-                    hint=" ".join(filter(None, (*word.pos, word.reading, word.base))),
+                    hint=" ".join(filter(None, (_word_class(word, locale), *word.pos[1:], word.reading, word.base))),
                     link=" ".join(f"t{n}" for n in drawn if found.tokens[n].word == place),
                 )
                 for place, word in enumerate(found.words[number])
@@ -128,6 +128,11 @@ def _text_rows(result: Pipeline, number: int, locale: Locale) -> str:
             title=translate("tokens.stage.words", locale) + which,
         )
     return told
+
+
+def _word_class(word: Word, locale: Locale) -> str:
+    """The dictionary's name of the word's class, without its subclasses."""
+    return pieces.word_or("tokens.pos", word.pos[0], locale) if word.pos else ""
 
 
 def _cut(parts: Sequence[Part], found: Tokenization, number: int, reach: int) -> Iterator[tuple[str, bool, str]]:

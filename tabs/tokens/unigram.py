@@ -92,7 +92,8 @@ def show(result: Pruning, locale: Locale) -> tuple[str, ...]:
         + pieces.stepper(result.step, result.last, locale)
         + told
         + _ways(result.own, translate("unigram.own", locale, word=visible(result.word)), locale)
-        + _ways(result.bundled, translate("unigram.bundled", locale, word=visible(result.word)), locale),
+        + _ways(result.bundled, translate("unigram.bundled", locale, word=visible(result.word)), locale)
+        + (pictures.note(translate("unigram.log", locale)) if result.bundled else ""),
         _missed(result, locale)
         + training.words_cut(result.words, result.cut, locale)
         + training.vocabulary_row(result.vocabulary, locale),

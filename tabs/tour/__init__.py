@@ -1,1 +1,1 @@
-"""Chapter 1: five tasks on one sentence."""
+"""Chapter 1: the tasks of language processing on one sentence."""

@@ -1,4 +1,4 @@
-"""What there is to try at a touch: a sentence with everything the five tasks ask for."""
+"""What there is to try at a touch: a sentence with everything the tasks ask for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ SAMPLES = ROOT / "assets" / "samples" / "articles.jsonl"
 
 @dataclass(frozen=True)
 class Example:
-    """The texts of one chip; the fields of the exhibit's query have the same names."""
+    """The texts of one chip; the fields of the exhibit's query have the same names.
+
+    Of the hypotheses the first follows from the text, the second contradicts it, the third may be so or not.
+    """
 
     text: str
     hypotheses: str
@@ -27,26 +30,26 @@ def _read_article(name: str) -> str:
 
 
 CAFE = Example(
-    "京都の鴨川沿いにある佐藤さんの喫茶店は、コーヒーの香りがとても良くて大満足だった。",
-    "佐藤さんの喫茶店は京都にある。\nコーヒーの香りは良くなかった。\n佐藤さんには子どもが三人いる。",
+    "作家の高橋健一も通ったという京都の鴨川沿いの喫茶店は、コーヒーの香りがとても良くて大満足だった。",
+    "高橋健一は喫茶店に通っていた。\nコーヒーの香りは良くなかった。\n喫茶店では毎週ピアノの演奏がある。",
     "鴨川の近くの喫茶店で、香りの良いコーヒーを楽しんだ。",
     _read_article("article-43"),
 )
 NEWS = Example(
-    "東京都は8日、来年4月から都立図書館の開館時間を一時間延長すると発表した。",
-    "都立図書館の開館時間は長くなる。\n都立図書館の開館時間は短くなる。\n都立図書館では本の貸し出しが増えている。",
-    "来春から、東京の都立図書館は今より遅くまで開いている。",
+    "神奈川県と横浜市は8日、来年4月に新しい図書館を桜木町駅の近くに開き、夜9時まで利用できるようにすると発表した。",
+    "図書館は駅から近い。\n新しい図書館は夜は利用できない。\n横浜市では本の貸し出しが増えている。",
+    "桜木町の駅のそばに来春、夜まで使える図書館ができる。",
     _read_article("article-16"),
 )
 NAMES = Example(
-    "夏目漱石は松山で教師をしたあと、朝日新聞社に入って小説『三四郎』を書いた。",
-    "夏目漱石は小説を書いた。\n夏目漱石は教師をしたことがない。\n夏目漱石は猫を飼っていた。",
-    "漱石は新聞社に入社して、『三四郎』という小説を発表した。",
+    "川端康成は大阪市に生まれ、東京帝国大学を卒業したあと、小説『雪国』を書いた。",
+    "川端康成は大学で学んだ。\n川端康成は小説を書いたことがない。\n川端康成の父は医者だった。",
+    "大阪生まれの川端康成は、大学を出てから『雪国』という小説を発表した。",
     _read_article("article-27"),
 )
 IRONY = Example(
     "特典のうちわが涼しくて最高。音楽のほうは、まあ、うちわが涼しくて最高でした。",
-    "うちわは涼しかった。\nうちわは涼しくなかった。\n音楽は三時間続いた。",
+    "うちわは役に立った。\nうちわは涼しくなかった。\n会場は駅から近い。",
     "おまけのうちわだけが良くて、音楽は褒めるところがなかった。",
     _read_article("article-54"),
 )

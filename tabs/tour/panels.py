@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from core.i18n import Locale, translate, words
@@ -39,9 +39,9 @@ def draw_panels(result: Tour, locale: Locale) -> str:
         "headline": _either(result.headline, _draw_headline, locale),
     }
     panels = "".join(_panel(result, *panel, pictured[panel[0]], locale) for panel in PANELS)
+    told = _count(result, locale)
     table = (
-        f'<details class="lab-fold"><summary>{html.escape(translate("tour.summary", locale))}</summary>'
-        f"{_summarize(result, locale)}</details>"
+        f'<details class="lab-fold"><summary>{html.escape(told)}</summary>{_summarize(result, told, locale)}</details>'
     )
     return f'<div class="lab-columns">{panels}</div>{table}'
 
@@ -75,7 +75,7 @@ def _panel(result: Tour, name: str, section: str, tasks: tuple[str, ...], drawn:
     silent = (set(tasks) & set(result.cut)) - {"headline"}  # which says by itself how much it has read
     cut = pictures.note(translate("tour.cut", locale), kind="caution") if silent else ""
     wide = ' style="grid-column:1/-1"' if name == PANELS[-1][0] else ""  # five panels leave no gap in two columns
-    answered = [task for task in tasks if not isinstance(getattr(result, task), Refusal)]
+    answered = _answered(result, tasks)
     models = " ".join(
         f'<span class="lab-tag">{html.escape(_describe(getattr(result.sources, task), locale))}</span>'
         for task in answered
@@ -87,6 +87,17 @@ def _panel(result: Tour, name: str, section: str, tasks: tuple[str, ...], drawn:
         f"{drawn}{cut}{told}"
         f'<div class="lab-chips">{models}</div></section>'
     )
+
+
+def _answered(result: Tour, tasks: Iterable[str]) -> list[str]:
+    return [task for task in tasks if not isinstance(getattr(result, task), Refusal)]
+
+
+def _count(result: Tour, locale: Locale) -> str:
+    """What the table holds: how many models answered, for how many of the panels."""
+    answered = [found for *_, tasks in PANELS if (found := _answered(result, tasks))]
+    models = sum(map(len, answered))
+    return translate("tour.summary", locale, tasks=len(PANELS), answered=len(answered), models=models)
 
 
 def _either(answer: Answer | Refusal, draw: Callable[[Answer, Locale], str], locale: Locale) -> str:
@@ -103,7 +114,7 @@ def _explain(refusal: Refusal, locale: Locale) -> str:
     return translate(refusal.key, locale, **params)
 
 
-def _summarize(result: Tour, locale: Locale) -> str:
+def _summarize(result: Tour, caption: str, locale: Locale) -> str:
     """All answers in one table, the likeliest ones only."""
     told = {
         "sentiment": _tell(result.sentiment, _tell_sentiment, locale),
@@ -115,7 +126,7 @@ def _summarize(result: Tour, locale: Locale) -> str:
     }
     rows = [(translate(f"tour.task.{task}", locale), answer) for task, answer in told.items()]
     columns = [translate(f"tour.column.{name}", locale) for name in ("task", "answer")]
-    return pictures.table(columns, rows, caption=translate("tour.summary", locale))
+    return pictures.table(columns, rows, caption=caption)
 
 
 def _tell(answer: Answer | Refusal, tell: Callable[[Answer, Locale], str], locale: Locale) -> str:

@@ -1,4 +1,4 @@
-"""1.1, 1.2 A tour: five tasks on one sentence, before anything is explained."""
+"""1.1, 1.2 A tour: the tasks of language processing on one sentence, before anything is explained."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Query:
 
 
 def explore(query: Query) -> Tour:
-    """Five answers: ``sentiment``, ``inference``, ``similarity``, ``embedding``, ``names``, ``headline``.
+    """An answer for each task: ``sentiment``, ``inference``, ``similarity``, ``embedding``, ``names``, ``headline``.
 
     Probabilities and confidences in [0, 1], ``similarity`` from 0 to 5, ``embedding`` a cosine, spans in characters;
     a task without an answer holds the ``key`` of the reason.

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from core.i18n import LOCALES, Locale, translate
+from core.sections import chapters
 from tabs import EXHIBITS
 from tabs._kit.exhibit import Exhibit
 from tests.app import CuttableProxy, RunningApp
@@ -141,8 +142,50 @@ def test_markup_in_text_is_text(app: RunningApp, context: BrowserContext) -> Non
 
 def test_a_prediction_reveals_its_answer(app: RunningApp, context: BrowserContext) -> None:
     page = open_exhibit(context, app.url, "positions")
-    page.locator("#tab-positions [data-predicted='1']").click()
-    expect(page.locator("#tab-positions .lab-verdict")).to_be_visible(timeout=DRAWN)
+    panel = page.locator("#tab-positions")
+    panel.locator("[data-predicted='1']").click()
+    expect(panel.locator(".lab-verdict")).to_be_visible(timeout=DRAWN)
+    expect(panel.locator("[data-predicted='1']")).to_have_attribute("aria-pressed", "true")
+    panel.locator("[data-pick]").first.click()  # another question: neither its verdict nor the choice stands
+    expect(panel.locator(".lab-verdict")).to_have_count(0, timeout=DRAWN)
+    expect(panel.locator("[aria-pressed='true']")).to_have_count(0)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_all_chapters_stand_in_one_row(app: RunningApp, browser: Browser, locale: Locale) -> None:
+    context = browser.new_context(locale=locale, viewport={"width": 1200, "height": 900})
+    page = context.new_page()
+    page.goto(app.url)
+    page.wait_for_selector(".lab-card")
+    row = page.locator(".lab-chapters > .tab-wrapper")
+    for chapter in chapters():
+        expect(row.get_by_role("tab", name=translate(f"chapter.{chapter.number}", locale))).to_be_visible()
+    context.close()
+
+
+def test_a_button_without_a_file_tells_why_where_it_was_pressed(app: RunningApp, browser: Browser) -> None:
+    for width in (390, 1200):
+        context = browser.new_context(locale="ja-JP", viewport={"width": width, "height": 700})
+        page = open_exhibit(context, app.url, "statistics")
+        page.locator("#statistics-start").click()
+        told = page.locator("#tab-statistics .lab-error")
+        expect(told).to_contain_text(translate("error.statistics.no_file", "ja"), timeout=DRAWN)
+        expect(told).to_be_in_viewport(ratio=1)
+        expect(page.locator("#tab-statistics .lab-view").first).to_have_css("opacity", "1")
+        context.close()
+
+
+def test_a_lecture_shows_no_empty_column(app: RunningApp, context: BrowserContext) -> None:
+    page = open_exhibit(context, app.url, "positions")
+    expect(page.locator("#tab-positions .lab-inputs")).to_be_visible()
+    page.locator("[data-toggle=lecture]").click()
+    expect(page.locator("#tab-positions .lab-inputs")).to_be_hidden()
+
+
+def test_names_of_tokenizers_are_whole(app: RunningApp, context: BrowserContext) -> None:
+    page = open_exhibit(context, app.url, "tokenizers")
+    cut = "names => names.filter(name => name.scrollWidth > name.clientWidth).map(name => name.textContent)"
+    assert not page.locator(".lab-align th").evaluate_all(cut)
 
 
 def test_code_is_shown_and_saved(app: RunningApp, context: BrowserContext) -> None:

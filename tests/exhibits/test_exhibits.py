@@ -15,10 +15,13 @@ import pytest
 from nbclient import NotebookClient
 
 from core import query as queries
-from core.i18n import LOCALES, Locale, words
+from core.i18n import LOCALES, Locale, translate, words
+from core.sections import find_notebooks
+from core.settings import LIMITS
 from core.values import as_json
 from tabs import EXHIBITS
 from tabs._kit import export, foot
+from tabs._kit.events import explorer
 from tabs._kit.exhibit import Exhibit
 
 ROOT = Path(__file__).parent.parent.parent
@@ -120,6 +123,45 @@ def test_the_notebook_runs(exhibit: Exhibit) -> None:
     output = ran.cells[-1].outputs[0].data["text/plain"]
     if len(output) < 20_000:  # a long display is folded
         assert alike(json.loads(json.dumps(eval(output))), shown)
+
+
+@each_exhibit
+def test_the_books_own_notebook_is_named_beside_the_code(exhibit: Exhibit) -> None:
+    notebooks = find_notebooks(exhibit.sections)
+    heading = export.notebook(exhibit, exhibit.query(), "en")["cells"][0]["source"]
+    drawer = foot.tail(exhibit, explorer(exhibit, LIMITS["local"])({}), "en")
+    assert bool(notebooks) == ("notebook for this section" in heading) == ("notebook for this section" in drawer)
+    assert all(address in heading and address in drawer for address in notebooks.values())
+
+
+def test_the_books_notebooks_are_known_by_section() -> None:
+    (name, address), *others = find_notebooks(("3.6.1", "3.6.2", "3.6.3")).items()
+    assert not others
+    assert name == "chapter03/3-6-tokenization"
+    assert address == "https://github.com/ghmagazine/llm-book/blob/main/chapter03/3-6-tokenization.ipynb"
+    assert not find_notebooks(("2.2.4", "3.6.2"))
+
+
+def test_the_first_sentence_of_attribution_shows_what_it_is_about() -> None:
+    """The model is sure of its guess, and what it looks at most is not what moved the guess most."""
+    exhibit = next(exhibit for exhibit in EXHIBITS if exhibit.slug == "attribution")
+    result = exhibit.explore(exhibit.query())
+    assert result.attribution.target.probability > 0.5
+    for drawn in (result, exhibit.explore(exhibit.prediction.query)):
+        assert exhibit.prediction.answer(drawn) == 1
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_remembered_result_tells_no_time(locale: Locale) -> None:
+    exhibit = next(exhibit for exhibit in EXHIBITS if exhibit.slug == "positions")
+    explore = explorer(exhibit, LIMITS["local"])
+    first, again, other = explore({}), explore({}), explore({"width": 32})
+    assert again.result is first.result
+    for computed in (first, other):
+        assert computed.seconds is not None
+        assert translate("kit.remembered", locale) not in foot.tail(exhibit, computed, locale)
+    assert again.seconds is None
+    assert translate("kit.remembered", locale) in foot.tail(exhibit, again, locale)
 
 
 @each_exhibit

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 
 import pytest
+import unidic_lite
 
 from core.errors import AppError, InvalidInput
-from core.i18n import LOCALES
+from core.i18n import LOCALES, Locale, translate, words
+from tabs._kit import foot
+from tabs._kit.events import Exploration
 from tabs.tokens import comparison, counting, pipeline, vocabulary
 
 NASTY = (
@@ -130,3 +134,26 @@ def test_one_token_or_several() -> None:
     katakana = vocabulary.explore(vocabulary.Query(text="コ", script="katakana"))
     assert katakana.found.total > 0
     assert {entry.script for entry in katakana.found.entries} == {"katakana"}
+
+
+def test_every_part_of_speech_has_an_english_name() -> None:
+    listed = Path(unidic_lite.DICDIR, "left-id.def").read_text("utf-8").splitlines()
+    classes = {line.split(" ", 1)[1].split(",")[0] for line in listed} - {"BOS/EOS"}
+    assert len(classes) == 16
+    for name in classes:
+        assert words("ja")[f"tokens.pos.{name}"] == name
+        assert words("en")[f"tokens.pos.{name}"].isascii()
+    drawn = pipeline.show(pipeline.explore(pipeline.Query(text="猫が鳴く。")), "en")[0]
+    assert re.findall("<small>([a-z. ]+)</small>", drawn) == ["noun", "particle", "verb", "suppl. symbol"]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_foot_names_every_tokenizer_with_its_size(locale: Locale) -> None:
+    query = comparison.Query(tokenizers=("wordpiece", "unigram", "somebody/tokenizer"))
+    tail = foot.tail(comparison.EXHIBIT, Exploration(query, None, 0.1), locale)
+    badges = re.findall(r'<span class="lab-tag">(.*?)</span>', tail)[:-1]
+    where = translate("kit.bundled", locale)
+    assert badges == [
+        translate("kit.model_badge", locale, name=translate(f"model.{name}", locale), where=where, megabytes=megabytes)
+        for name, megabytes in (("wordpiece", 0.2), ("unigram", 0.4))
+    ]

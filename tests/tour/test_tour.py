@@ -1,4 +1,4 @@
-"""Five answers: those of the tasks themselves, drawn in words, given again by the script; and what can be missing."""
+"""The answers: those of the tasks themselves, drawn in words, given again by the script; and what can be missing."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from core.tasks.tour import (
 from core.values import as_json
 from tabs._kit.events import admit
 from tabs.tour import visit
-from tabs.tour.examples import CAFE, EXAMPLES, IRONY
+from tabs.tour.examples import CAFE, EXAMPLES, IRONY, NAMES, NEWS, Example
 from tabs.tour.panels import share
-from tabs.tour.visit import EXHIBIT, Query, evidence, explore, show, snippet
+from tabs.tour.visit import EXHIBIT, SURE, Query, evidence, explore, show, snippet
 from tests.exhibits.test_exhibits import alike
 
 PLAIN = Query(text="佐藤さんは京都の喫茶店で働いている。", hypotheses="佐藤さんは働いている。\n佐藤さんは寝ている。")
@@ -125,12 +125,19 @@ def test_a_missing_model_says_so_and_the_others_go_on(few: Path) -> None:
     assert missing == {"headline", "names", "inference"}
     for locale in LOCALES:
         panels, _ = show(found, locale)
+        assert html.escape(translate("tour.summary", locale, tasks=5, answered=2, models=3)) in panels
         for model in ("headline", "tagging", "inference"):
             name = translate(f"tour.model.{model}", locale)
             assert html.escape(translate("error.model.not_shipped", locale, source=name)) in panels
     told = run(PLAIN)
     assert told.keys() == evidence(found).keys() == set(TASKS) - missing
     assert "AutoModelForSeq2SeqLM" not in snippet(PLAIN)
+
+
+def test_the_page_counts_the_models_that_answered(models: Path) -> None:
+    for locale in LOCALES:
+        panels, _ = show(explore(PLAIN), locale)
+        assert html.escape(translate("tour.summary", locale, tasks=5, answered=5, models=6)) in panels
 
 
 def test_a_task_without_its_text_asks_for_it(models: Path) -> None:
@@ -168,6 +175,32 @@ def test_every_example_may_be_tried_everywhere(mode: Any) -> None:
     for example in EXAMPLES:
         admit(queries.make(Query, asdict(example)), LIMITS[mode])
         assert len(split_hypotheses(example.hypotheses)) == 3
+
+
+@pytest.mark.parametrize(
+    ("example", "names"),
+    [
+        (CAFE, "高橋健一 人名, 京都 地名, 鴨川 地名"),
+        (NEWS, "神奈川県 地名, 横浜市 地名, 桜木町駅 施設名"),
+        (NAMES, "川端康成 人名, 大阪市 地名, 東京帝国大学 法人名, 雪国 製品名"),
+        (IRONY, ""),
+    ],
+    ids=["cafe", "news", "names", "irony"],
+)
+def test_the_bundled_models_read_the_examples_rightly(example: Example, names: str) -> None:
+    """All but the irony: whether the sentiment model sees through it is what the prediction asks."""
+    found = explore(Query(**asdict(example)))
+    assert isinstance(found.inference, Inference)
+    labels, rows = found.inference.labels, found.inference.probabilities
+    assert [labels[row.index(max(row))] for row in rows] == ["entailment", "contradiction", "neutral"]
+    for likeness, margin in ((found.similarity, 1.0), (found.embedding, 0.3)):
+        assert not isinstance(likeness, Refusal)
+        assert likeness.pair > likeness.unrelated + margin
+    assert isinstance(found.names, Names)
+    assert ", ".join(f"{example.text[name.start : name.end]} {name.label}" for name in found.names.found) == names
+    if example is CAFE:
+        assert isinstance(found.sentiment, Sentiment)
+        assert dict(zip(found.sentiment.labels, found.sentiment.probabilities, strict=True))["positive"] > SURE
 
 
 @pytest.mark.parametrize(
