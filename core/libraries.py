@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 
 _IMPORTING = threading.Lock()
 
@@ -23,3 +24,10 @@ def import_transformers() -> None:
             AutoTokenizer,
             BertTokenizer,
         )
+
+
+def list_model_types() -> Collection[str]:
+    """The types of model that transformers knows, without torch, which `configuration_auto` would import."""
+    with _IMPORTING:
+        from transformers.models.auto.auto_mappings import CONFIG_MAPPING_NAMES
+    return CONFIG_MAPPING_NAMES

@@ -64,7 +64,7 @@ HEADS = (
     Preset("simcse-supervised", "simcse-supervised", "simcse-supervised", 6.8, "CC BY-SA 4.0", bundled=True),
     Preset("tagging", "tagging", "tagging", 6.8, "CC BY-SA 4.0", bundled=True),
     Preset("tagging-crf", "tagging-crf", "tagging-crf", 6.8, "CC BY-SA 4.0", bundled=True),
-    Preset("headline", "headline", "headline", 20, "CC BY-SA 4.0", bundled=True),
+    Preset("headline", "headline", "headline", 8.6, "CC BY-SA 4.0", bundled=True),
     *(Preset(name, name, task, megabytes, "Apache-2.0", pickled=True) for name, task, megabytes in _BOOK),
 )
 

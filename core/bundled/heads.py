@@ -83,8 +83,9 @@ HEADS = (
          replace(FINE, epochs=1, learning_rate=3e-4, max_length=384, evaluate_every=500),
          options={"stride": 128, "answer_length": 12}),  # as long as 99 of 100 answers that train
     Head("headline", "headline", "seq2seq", labelled.gather_headlines,
-         replace(FINE, epochs=4, batch_size=16, learning_rate=2e-4, max_length=192, max_target_length=48),
-         options={"max_new_tokens": 32}, shared=(VECTORS, READER)),
+         replace(FINE, epochs=2, batch_size=16, learning_rate=5e-5, max_length=192, max_target_length=48),
+         options={"num_beams": 4, "max_new_tokens": 32, "min_new_tokens": 16, "no_repeat_ngram_size": 3},
+         shared=(VECTORS, READER)),
 )  # fmt: skip
 
 

@@ -111,7 +111,9 @@ SUBJECTS: Mapping[str, Subject] = MappingProxyType(
             "PlainText",
             'PlainText("京都は古くから都として栄えた。")',
             (
-                "It is a base for fine-tuning; by itself it only restores short gaps.",
+                "It is a base for fine-tuning; by itself it restores short gaps and copies how a paragraph begins.",
+                "It did not find out by itself how to copy: before the first step a head of its encoder and one layer "
+                "of its decoder were set to look up what follows the token written last.",
                 "It can repeat the views and the dated wording of its sources: nothing was filtered for that.",
             ),
             "t5, text2text-generation, japanese",

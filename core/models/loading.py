@@ -21,7 +21,7 @@ from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from core.errors import ModelUnavailable, ServiceError
-from core.libraries import import_transformers
+from core.libraries import import_transformers, list_model_types
 from core.presets import MODELS, Preset, is_path, locate, models_folder
 from core.text.tokenizers import SubwordTokenizer, load_tokenizer
 
@@ -369,9 +369,6 @@ def read_json(path: Path) -> Mapping[str, Any]:
 
 
 def _check_config(config: Mapping[str, Any], folder: Path, source: str, *, encoders_only: bool = True) -> None:
-    # Where the names are kept; `configuration_auto`, which gives them too, imports torch.
-    from transformers.models.auto.auto_mappings import CONFIG_MAPPING_NAMES
-
     # An adapter's folder points at another model, which would be loaded past these checks.
     if "model_type" not in config or (folder / "adapter_config.json").exists():
         raise ModelUnavailable("error.model.not_a_model", source=source)
@@ -379,7 +376,7 @@ def _check_config(config: Mapping[str, Any], folder: Path, source: str, *, encod
         raise ModelUnavailable("error.model.remote_code", source=source)
     if not str(config.get("transformers_weights") or WEIGHTS).endswith((".safetensors", ".safetensors.index.json")):
         raise ModelUnavailable("error.model.pickle", source=source)
-    if config["model_type"] not in CONFIG_MAPPING_NAMES or (encoders_only and config.get("is_encoder_decoder")):
+    if config["model_type"] not in list_model_types() or (encoders_only and config.get("is_encoder_decoder")):
         raise ModelUnavailable("error.model.unsupported", source=source, type=str(config["model_type"]))
 
 

@@ -43,6 +43,7 @@ class Headline:
     options: tuple[Option, ...] = (
         Option("num_beams", 1),
         Option("max_new_tokens", 19),
+        Option("min_new_tokens", 0),
         Option("no_repeat_ngram_size", 0),
     )
     architecture: Architecture = "seq2seq"

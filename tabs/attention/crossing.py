@@ -21,7 +21,7 @@ from tabs.attention.reading_views import draw_grid, draw_head
 
 PARTS = ("cross", "encoder", "decoder")
 PRESETS = (
-    {"target": ""},
+    {"text": "台風が近づき、新幹線は午後から運転を見合わせた。駅には多くの人が残された。", "target": ""},
     {
         "text": "昨日の夜、駅前の通りで火事があり、店が三軒焼けた。けが人はいなかった。",
         "target": "駅前で火事、店三軒焼ける",
@@ -33,13 +33,13 @@ PRESETS = (
 class Query:
     """What is read, what is written (empty: what the model writes), which attention, and the head, counted from 1."""
 
-    text: str = queries.text("この寺は鎌倉時代に建てられた。春には多くの人が桜を見に訪れる。")
-    target: str = queries.text("寺は鎌倉時代に建てられた")
+    text: str = queries.text("市の図書館が来月から夜九時まで開くことになった。仕事帰りの人にも使ってほしいという。")
+    target: str = queries.text("")
     model: str = queries.one_of("seq2seq", *ids(SEQ2SEQ), free=True)
     part: str = queries.one_of("cross", *PARTS)
     words: bool = queries.flag()
     special: bool = queries.flag()
-    layer: int = queries.within(4, 1, 64)
+    layer: int = queries.within(3, 1, 64)
     head: int = queries.within(3, 1, 64)
     focus: int = queries.within(3, 0, 511)
     first: int = queries.within(0, 0, 8_000)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from core.bundled.shards import OWN
 from core.models.loading import WEIGHTS
 from core.presets import models_folder
 from core.settings import ROOT
+from core.tasks.registry import find_task
 from core.tasks.tour import UNRELATED, Sources, Texts, find_settings, is_bundled
 
 CLASSIFIER, ENCODER = "AutoModelForSequenceClassification", "AutoModel"
 TAGGER, WRITER = "AutoModelForTokenClassification", "AutoModelForSeq2SeqLM"
 PAIRED = "padding=True, truncation=True, return_token_type_ids=True"
-HEADLINE: Mapping[str, int] = {"num_beams": 1, "max_new_tokens": 19, "no_repeat_ngram_size": 0}
 
 
 def write_script(texts: Texts, sources: Sources, *, without: Collection[str]) -> str:
@@ -148,7 +148,8 @@ result["names"] = [["".join(found), kind, round(sum(sure) / len(sure), 4)] for k
 
 def _write(texts: Texts, source: str) -> str:
     setup = find_settings(source)
-    settings = ", ".join(f"{name}={setup.options.get(name, value)}" for name, value in HEADLINE.items())
+    options = find_task("headline").options
+    settings = ", ".join(f"{option.name}={setup.options.get(option.name, option.default)}" for option in options)
     return f"""
 # 1.1.5 What would its headline be? (an article of its own) ---------------------
 article = {texts.article!r}
