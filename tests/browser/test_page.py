@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from itertools import groupby
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
@@ -160,6 +161,20 @@ def test_all_chapters_stand_in_one_row(app: RunningApp, browser: Browser, locale
     row = page.locator(".lab-chapters > .tab-wrapper")
     for chapter in chapters():
         expect(row.get_by_role("tab", name=translate(f"chapter.{chapter.number}", locale))).to_be_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_all_exhibits_of_a_chapter_stand_in_one_row(app: RunningApp, browser: Browser, locale: Locale) -> None:
+    context = browser.new_context(locale=locale, viewport={"width": 1200, "height": 900})
+    for chapter, members in groupby(EXHIBITS, key=lambda exhibit: exhibit.sections[0].partition(".")[0]):
+        slugs = [exhibit.slug for exhibit in members]
+        page = open_exhibit(context, app.url, slugs[-1])
+        for slug in slugs:
+            name = translate(f"{slug}.tab", locale)
+            shown = page.get_by_role("tab", name=name, exact=True).filter(visible=True)
+            expect(shown, f"{slug} in chapter {chapter}").to_have_count(1)
+        page.close()
     context.close()
 
 
