@@ -15,6 +15,7 @@ import numpy as np
 
 from core.analysis.table import KINDS, TOLERANCE, ErrorTable, Kind, answer_of, build_table
 from core.data.cells import read_label, read_list, read_number
+from core.data.loading import nothing_left
 from core.data.rows import BrokenRow, Table
 from core.data.shapes import ALIASES as TEXT_ALIASES
 from core.errors import InvalidInput
@@ -136,12 +137,7 @@ def read_upload(
             kept.append(row.values)
     broken.sort(key=lambda one: one.line)
     if not predictions:
-        if not broken:
-            raise InvalidInput("error.data.empty", source=source.source)
-        first = broken[0]
-        raise InvalidInput(
-            "error.data.all_broken", source=source.source, rows=len(broken), line=first.line
-        ) from InvalidInput(first.key, **first.params)
+        raise nothing_left(source.source, broken)
     if KINDS[task] == "label":
         predictions = list(_complete_scores(predictions, labels))
     further = {

@@ -127,13 +127,18 @@ def read_examples(
                 examples.append(example)
     broken.sort(key=lambda row: row.line)
     if not examples:
-        if not broken:
-            raise InvalidInput("error.data.empty", source=table.source)
-        first = broken[0]
-        raise InvalidInput(
-            "error.data.all_broken", source=table.source, rows=len(broken), line=first.line
-        ) from InvalidInput(first.key, **first.params)
+        raise nothing_left(table.source, broken)
     return examples, broken
+
+
+def nothing_left(source: str, broken: Sequence[BrokenRow]) -> InvalidInput:
+    """What to say of a file without a usable row; `broken` in the order of its lines."""
+    if not broken:
+        return InvalidInput("error.data.empty", source=source)
+    first = broken[0]
+    error = InvalidInput("error.data.all_broken", source=source, rows=len(broken), line=first.line)
+    error.__cause__ = InvalidInput(first.key, **first.params)
+    return error
 
 
 def _find_fault(row: Row) -> InvalidInput | None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from core import query as queries
 from core.i18n import Locale, translate
 from core.models.crossing import attend_across
@@ -16,7 +14,7 @@ from tabs._kit.exhibit import Exhibit, Prediction, Step
 from tabs._kit.room import Room
 from tabs.attention import models
 from tabs.attention.crossing_script import snippet
-from tabs.attention.reading import Reading, read
+from tabs.attention.reading import Reading, judge_special_share, list_weights, read
 from tabs.attention.reading_views import draw_grid, draw_head
 
 PARTS = ("cross", "encoder", "decoder")
@@ -90,8 +88,7 @@ def show(result: Written, locale: Locale) -> tuple[str, ...]:
 
 def evidence(result: Written) -> list[list[float]]:
     """The weights of the map that is drawn."""
-    rounded: list[list[float]] = result.reading.weights.round(4).tolist()
-    return rounded
+    return list_weights(result.reading)
 
 
 def build(room: Room) -> None:
@@ -113,8 +110,8 @@ def build(room: Room) -> None:
 
 
 def _answer(result: Written) -> int:
-    """Less than a fifth, up to a half, more than half of the cross-attention goes to the end mark."""
-    return int(np.searchsorted([0.2, 0.5], result.reading.special_share))
+    """How much of the cross-attention goes to the end mark."""
+    return judge_special_share(result.reading)
 
 
 EXHIBIT = Exhibit(

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from core import query as queries
 from core.i18n import Locale
 from core.models.attention import attend
@@ -17,7 +15,7 @@ from tabs._kit.exhibit import Exhibit, Prediction, Step
 from tabs._kit.room import Room
 from tabs.attention import models
 from tabs.attention.overview_script import snippet
-from tabs.attention.reading import Reading, read
+from tabs.attention.reading import Reading, judge_special_share, list_weights, read
 from tabs.attention.reading_views import draw_grid, draw_head
 
 DIRECTIONS = ("all", "1-1", "1-2", "2-1", "2-2")
@@ -74,12 +72,6 @@ def show(result: Reading, locale: Locale) -> tuple[str, ...]:
     return draw_grid(result, locale), draw_head(result, locale)
 
 
-def evidence(result: Reading) -> list[list[float]]:
-    """The weights of the map that is drawn."""
-    rounded: list[list[float]] = result.weights[np.ix_(result.rows, result.columns)].round(4).tolist()
-    return rounded
-
-
 def build(room: Room) -> None:
     """Sentences, model and two switches; everything else is clicked in the pictures."""
     with room.inputs():
@@ -97,11 +89,6 @@ def build(room: Room) -> None:
     with room.results():
         room.view()
         room.view()
-
-
-def _answer(result: Reading) -> int:
-    """Less than a fifth, up to a half, more than half of all attention goes to special tokens."""
-    return int(np.searchsorted([0.2, 0.5], result.special_share))
 
 
 STEPS: tuple[Mapping[str, Any], ...] = (
@@ -122,9 +109,9 @@ EXHIBIT = Exhibit(
     explore=explore,
     show=show,
     snippet=snippet,
-    evidence=evidence,
+    evidence=list_weights,
     build=build,
-    prediction=Prediction(Query(special=True, layer=2), 3, _answer),
+    prediction=Prediction(Query(special=True, layer=2), 3, judge_special_share),
     lane="model",
     steps=tuple(Step(done) for done in STEPS),
 )

@@ -89,3 +89,14 @@ def read(
         specials=tuple(dict.fromkeys(unit.label for unit in (*whole.units, *whole.keys) if unit.special)),
         causal=whole.causal,
     )
+
+
+def list_weights(reading: Reading) -> list[list[float]]:
+    """The weights of the map that is drawn, row by row."""
+    rounded: list[list[float]] = reading.weights[np.ix_(reading.rows, reading.columns)].round(4).tolist()
+    return rounded
+
+
+def judge_special_share(reading: Reading) -> int:
+    """Less than a fifth (0), up to a half (1) or more (2) of the attention of all heads goes to special tokens."""
+    return int(np.searchsorted([0.2, 0.5], reading.special_share))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from core.analysis.label_errors import find_label_errors, find_label_errors_across
+from core.analysis.label_errors import Origin, find_label_errors, find_label_errors_across
 from core.errors import InvalidInput
 from core.jobs import finish
 from tests.analysis.tables import choice_table, drawn_table, label_table, number_table
@@ -81,8 +81,8 @@ def test_rows_without_probabilities_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("origin", "out"), [("held_out", True), ("cross_validation", True), ("training", False), ("unknown", False)]
 )
-def test_where_probabilities_come_from_is_told(origin: str, out: bool) -> None:
-    found = find_label_errors(drawn_table(50), origin=origin)  # type: ignore[arg-type]
+def test_where_probabilities_come_from_is_told(origin: Origin, out: bool) -> None:
+    found = find_label_errors(drawn_table(50), origin=origin)
     assert found.out_of_sample is out
 
 

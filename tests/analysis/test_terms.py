@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from core.analysis.contrast import contrast_terms
 from core.analysis.selection import match_pattern
 from core.analysis.shortcuts import find_skewed_terms, judge_rule
-from core.analysis.terms import TermCounts, count_terms, split_texts
+from core.analysis.terms import TermCounts, Unit, count_terms, split_texts
 from core.errors import InvalidInput
 from core.jobs import finish
 from tests.analysis.tables import binary_table, label_table, number_table
@@ -23,8 +23,8 @@ from tests.analysis.tables import binary_table, label_table, number_table
 Rows = list[tuple[str, str, dict[str, float] | str]]
 
 
-def counted(texts: list[str], *, unit: str = "characters", **lengths: int) -> TermCounts:
-    return count_terms(finish(split_texts(texts, unit=unit)), **lengths)  # type: ignore[arg-type]
+def counted(texts: list[str], *, unit: Unit = "characters", **lengths: int) -> TermCounts:
+    return count_terms(finish(split_texts(texts, unit=unit)), **lengths)
 
 
 def test_words_are_mecabs_and_join_as_they_are_written() -> None:

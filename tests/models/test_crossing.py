@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from core.errors import InvalidInput, ModelUnavailable
-from core.models.attention import attend, by_word, head_summary, hide_special
+from core.models.attention import AttentionMap, attend, by_word, head_summary, hide_special
 from core.models.crossing import STRAY, WRITTEN, attend_across, lay_out
 from core.models.loading import LoadedModel, load_model
 
@@ -47,10 +48,10 @@ def test_weights_are_those_of_transformers(writer: Path, loaded: LoadedModel) ->
 
 
 @pytest.mark.parametrize("change", [lambda a: a, hide_special, by_word, lambda a: by_word(hide_special(a))])
-def test_rows_sum_to_one_whatever_is_shown(loaded: LoadedModel, change: object) -> None:
+def test_rows_sum_to_one_whatever_is_shown(loaded: LoadedModel, change: Callable[[AttentionMap], AttentionMap]) -> None:
     found = attend_across(TEXT, loaded, target=TARGET)
     for attention in (found.encoder, found.decoder, found.cross):
-        shown = change(attention)  # type: ignore[operator]
+        shown = change(attention)
         assert shown.weights.shape[-2:] == (len(shown.units), len(shown.keys))
         np.testing.assert_allclose(shown.weights.sum(axis=-1), 1, atol=1e-5)
 
