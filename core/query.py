@@ -1,7 +1,8 @@
 """A query: the visitor's choices in one exhibit as a frozen dataclass, and its life as a link.
 
-Every field names one widget and carries its bounds. A link holds only the fields that differ from their defaults; a
-stale link opens all the same, because unknown names are ignored, numbers are clamped and texts are capped.
+Every field names one widget and carries its bounds. A link holds only the fields that differ from their defaults, and
+of models only those of the catalogue. A stale link opens all the same: unknown names are ignored, numbers are clamped
+and texts are capped, and `read_link` says so.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import base64
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
-from core.presets import is_path
-
+VERSION = 1  # of links, as their parameter ``v``; whoever raises it makes `read_link` understand the older ones
+SHELL_NAMES = ("v", "without", "tab", "lang", "job")  # parameters of every link; no field may be called so
 LINK_TEXT_LIMIT = 2_000  # characters of one text as it stands in a link; a longer one stays in the visitor's browser
 PLAIN_BYTES = 300  # UTF-8; a longer text is deflated, as the parameter ``<name>.z``, which no field can be called
 LONGEST_TEXT = 8_000  # characters
@@ -93,54 +94,112 @@ def make(query: type[Q], values: Mapping[str, Any]) -> Q:
     """A query from whatever came in: unknown names ignored, everything else brought within its bounds.
 
     Texts are *not* cut here: one that is too long is an error its exhibit words (`core.text`), so nothing is lost
-    silently. Only a link is cut, in `from_link`.
+    silently. Only a link is cut, in `read_link`.
     """
     known = {f.name: f.metadata["bounds"] for f in fields(query)}
     return query(**{name: _fit(values[name], known[name], default(query, name)) for name in known if name in values})
 
 
 def to_link(query: Query) -> dict[str, str]:
-    """The fields that differ from their defaults, as link parameters.
+    """The fields that differ from their defaults, as link parameters, with the version of the links.
 
-    Texts over the limit are left out, and so are choices that name a folder: where it lies is nobody else's business.
+    What no link carries (`find_left_out`) is named in ``without``, so that whoever opens it can be told.
     """
-    changed = {}
-    for name in names(type(query)):
-        value = getattr(query, name)
-        if value == default(type(query), name) or (bounds(type(query), name).free and _names_folder(value)):
-            continue
-        written = _write(value)
-        if len(written.encode("utf-8", "surrogatepass")) > PLAIN_BYTES:
-            name, written = f"{name}.z", _deflate(written)
-        if len(written) <= LINK_TEXT_LIMIT:
-            changed[name] = written
-    return changed
+    entries = (_entry(query, name) for name in names(type(query)))
+    changed = dict(entry for entry in entries if entry)
+    if left_out := find_left_out(query):
+        changed["without"] = "|".join(left_out)
+    return changed | {"v": str(VERSION)} if changed else {}
 
 
-def from_link(query: type[Q], params: Mapping[str, str]) -> Q:
-    """The query a link names; never fails."""
+def find_left_out(query: Query) -> tuple[str, ...]:
+    """The fields that a link of `query` does not carry whole.
+
+    They are texts over the limit, and models outside the catalogue: a link is opened with a click, and what is loaded
+    by it, or where a folder lies on this machine, is not for whoever made it to say.
+    """
+    return tuple(
+        name
+        for name in names(type(query))
+        if (value := getattr(query, name)) != default(type(query), name)
+        and (_shared(query, name) != value or _entry(query, name) is None)
+    )
+
+
+@dataclass(frozen=True)
+class Opened(Generic[Q]):
+    """What a link says, as far as it is understood here; the rest by name."""
+
+    query: Q
+    newer: bool = False  # a later version of the app made it
+    unknown: tuple[str, ...] = ()  # parameters that this exhibit has no field for
+    unfit: tuple[str, ...] = ()  # fields whose value is not one that a link may set, or out of bounds
+    without: tuple[str, ...] = ()  # fields of which whoever made the link had more than a link carries
+
+
+def read_link(query: type[Q], params: Mapping[str, str]) -> Opened[Q]:
+    """The query a link names, and what of the link could not be used; never fails."""
     values: dict[str, Any] = {}
-    for f in fields(query):
-        limits: Bounds = f.metadata["bounds"]
-        value = params.get(f.name)
-        if value is None and (deflated := params.get(f"{f.name}.z")):
+    unfit: list[str] = []
+    known = {f.name: f.metadata["bounds"] for f in fields(query)}
+    for name, limits in known.items():
+        value = params.get(name)
+        if value is None and (deflated := params.get(f"{name}.z")) is not None:
             value = _inflate(deflated)
+            if value is None:
+                unfit.append(name)
         if value is None:
             continue
-        match limits.kind:
-            case "text":
-                values[f.name] = value[: limits.limit]
-            case "flag":
-                values[f.name] = value in ("1", "true", "True")
-            case "choices":
-                values[f.name] = tuple(value.split("|"))
-            case _:
-                values[f.name] = value
-    return make(query, values)
+        values[name], fits = _read(value, limits)
+        if not fits:
+            unfit.append(name)
+    understood = {*SHELL_NAMES, *known, *(f"{name}.z" for name in known)}
+    unknown = tuple(name for name in params if name not in understood and not name.startswith("__"))  # Gradio's own
+    version = params.get("v", "")
+    without = tuple(name for name in params.get("without", "").split("|") if name in known)
+    newer = version.isdecimal() and int(version) > VERSION
+    return Opened(make(query, values), newer, unknown, tuple(unfit), without)
 
 
-def _names_folder(value: str | tuple[str, ...]) -> bool:
-    return any(map(is_path, value if isinstance(value, tuple) else (value,)))
+def _entry(query: Query, name: str) -> tuple[str, str] | None:
+    """A field as a link parameter, a longer text deflated; None for a default, and for what no link carries."""
+    value = _shared(query, name)
+    if value is None or value == default(type(query), name):
+        return None
+    written = _write(value)
+    if len(written.encode("utf-8", "surrogatepass")) > PLAIN_BYTES:
+        name, written = f"{name}.z", _deflate(written)
+    return (name, written) if len(written) <= LINK_TEXT_LIMIT else None
+
+
+def _shared(query: Query, name: str) -> Any:
+    """What of a field others may be sent; None for nothing."""
+    limits, value = bounds(type(query), name), getattr(query, name)
+    if not limits.free:
+        return value
+    if isinstance(value, tuple):
+        return tuple(one for one in value if one in limits.options) or None
+    return value if value in limits.options else None
+
+
+def _read(value: str, limits: Bounds) -> tuple[Any, bool]:
+    """The value that a parameter stands for, and whether it can be taken as it is."""
+    match limits.kind:
+        case "text":
+            return value[: limits.limit], len(value) <= limits.limit
+        case "flag":
+            return value in ("1", "true", "True"), value in ("0", "1", "true", "True", "false", "False")
+        case "choice":
+            return value if value in limits.options else None, value in limits.options
+        case "choices":
+            chosen = value.split("|")
+            offered = tuple(one for one in chosen if one in limits.options)
+            return offered, len(chosen) == len(offered) <= limits.high
+        case _:
+            try:
+                return value, limits.low <= float(value) <= limits.high
+            except ValueError:
+                return value, False
 
 
 def _field(value: Any, limits: Bounds) -> Any:
@@ -167,8 +226,11 @@ def _inflate(deflated: str) -> str | None:
         return None
     try:
         packed = base64.urlsafe_b64decode(deflated + "=" * (-len(deflated) % 4))
-        unpacked = zlib.decompressobj().decompress(packed, 4 * LONGEST_TEXT)
+        stream = zlib.decompressobj()
+        unpacked = stream.decompress(packed, 4 * LONGEST_TEXT)
     except (ValueError, zlib.error):
+        return None
+    if not stream.eof and len(unpacked) < 4 * LONGEST_TEXT:  # cut short on its way
         return None
     return unpacked.decode("utf-8", "ignore")
 

@@ -41,11 +41,18 @@
   const slugOf = (node) => node.closest("[role=tabpanel][id^=tab-]")?.id.slice("tab-".length);   // an exhibit's panel
   const say = (slug, message) => relays.get(slug)?.("select", message);
 
+  const brought = new Map();     // slug -> fields that a button of another exhibit opens it with
+  const bring = (slug, fields) => { if (relays.has(slug)) say(slug, { params: fields }); else brought.set(slug, fields); };
+
   const MEMORY = "lab:typed";
-  const memory = {   // what was typed and not yet in the address; survives a reload of this browser tab
+  const memory = {   // what was typed and is not in the address; survives a reload of this browser tab
     read: () => { try { return JSON.parse(sessionStorage.getItem(MEMORY)) || {}; } catch { return {}; } },
     write: (value) => { try { sessionStorage.setItem(MEMORY, JSON.stringify(value)); } catch { /* full */ } },
   };
+  const BESIDE = "@";   // no field's name: the link beside which something was typed; to another link it does not belong
+  const SHELL = ["tab", "lang", "job"];
+  const carried = (search) => [...new URLSearchParams(search)].filter(([name]) => !SHELL.includes(name) && !name.startsWith("__"))
+    .map((entry) => entry.join("=")).sort().join("&");
   document.addEventListener("input", (event) => {
     const field = event.target.closest?.("[id^=field-]");
     if (!field || event.target.type === "password" || event.target.type === "file") return;
@@ -54,9 +61,21 @@
     const slug = slugOf(field), name = field.id.slice(`field-${slug}-`.length);
     if (!slug || field.id !== `field-${slug}-${name}` || event.target.getAttribute("role") === "combobox") return;
     const typed = memory.read();
-    typed[slug] = { ...(typed[slug] || {}), [name]: event.target.value };
+    typed[slug] = { ...(typed[slug] || {}), [name]: event.target.value, [BESIDE]: carried(location.search) };
     memory.write(typed);
   }, true);
+
+  // What the address carries need not be remembered. What it does not carry must, and so must what was typed while this
+  // drawing was on its way: as long as it stands in its field, which Gradio fills a moment later when a chip was chosen.
+  const settle = (slug, link, all, left, atOnce) => {
+    const { [slug]: typed = {}, ...others } = memory.read();
+    const kept = Object.fromEntries(left.map((name) => [name, all[name]]));
+    for (const [name, value] of Object.entries(typed)) {
+      if (name === BESIDE || String(all[name]) === String(value)) continue;
+      if (atOnce || document.querySelector(`#field-${slug}-${name} :is(textarea, input)`)?.value === value) kept[name] = value;
+    }
+    memory.write(Object.keys(kept).length ? { ...others, [slug]: { ...kept, [BESIDE]: carried(link) } } : others);
+  };
 
   // Gradio's text box tells of input on a key press alone; what an input method, a paste or the delete key writes has none.
   const tellGradio = (event) => {
@@ -89,10 +108,11 @@
       const linked = params.get("tab") === slug;
       const start = {};
       if (linked) for (const [name, value] of params) start[name] = value;
-      const typed = memory.read()[slug] || {};
-      if (linked || Object.keys(typed).length) Object.assign(start, typed);
+      const { [BESIDE]: beside, ...kept } = memory.read()[slug] || {};
+      const typed = { ...(linked && beside !== carried(params) ? {} : kept), ...brought.get(slug) };
+      brought.delete(slug);
       if (linked && jobOf(params.get("job"))) store.set(`lab:job:${slug}`, params.get("job"));
-      trigger("select", { link: true, params: start });
+      trigger("select", { link: true, params: start, typed });
       setTimeout(() => resumeJobs(slug), 0);
       watchVisibility();
     },
@@ -136,12 +156,9 @@
     render() {
       const slug = this.dataset.slug, link = JSON.parse(this.dataset.link), all = JSON.parse(this.dataset.params);
       links.set(slug, link);
-      const typed = memory.read();
-      if (typed[slug]) {   // what the address carries now need not be remembered; a long text must
-        for (const [name, value] of Object.entries(typed[slug]))
-          if (String(all[name]) !== String(value) || name in link || `${name}.z` in link || String(value).length < 600) delete typed[slug][name];
-        memory.write(typed);
-      }
+      const left = JSON.parse(this.dataset.left);
+      settle(slug, link, all, left, true);
+      setTimeout(() => { if (links.get(slug) === link) settle(slug, link, all, left, false); }, 500);
       if (this.offsetParent !== null) writeAddress(slug, link);
       const drawer = this.querySelector("details");
       drawer.open = drawers.get(slug) || false;
@@ -172,7 +189,7 @@
       markChoice(slug, button.dataset.predicted);
       say(slug, { predicted: Number(button.dataset.predicted) });
     }
-    if (button.dataset.goto) { navigate?.(button.dataset.goto); scrollTo({ top: 0 }); if (button.dataset.goto === "contents") history.replaceState(null, "", location.pathname); }
+    if (button.dataset.goto) { if (button.dataset.with) bring(button.dataset.goto, JSON.parse(button.dataset.with)); navigate?.(button.dataset.goto); scrollTo({ top: 0 }); if (button.dataset.goto === "contents") history.replaceState(null, "", location.pathname); }
     if (button.dataset.language) {
       store.set("lab:language", button.dataset.language);
       const next = new URLSearchParams(location.search);
@@ -195,6 +212,7 @@
       twin.querySelectorAll("[data-twin]").forEach((b) => b.setAttribute("aria-selected", b === button));
       redraw();
     }
+    if (button.dataset.save) await takeAway(button.closest("lab-twin"), button.dataset.save);
     if (button.dataset.act) await act(button, slug);
   });
 
@@ -326,68 +344,87 @@
       this.setAttribute("role", "group");   // no "img": what is inside can have the focus
       this.setAttribute("aria-label", this.data.title);
       this.innerHTML = `<div class="lab-scroll"><canvas class="lab-map"></canvas></div><output aria-live="polite"></output>
-        <div class="lab-scale"><span></span><canvas></canvas><span></span></div>
-        <div class="lab-exports"><button type="button" data-save="png">PNG</button><button type="button" data-save="svg">SVG</button><button type="button" data-save="html">HTML</button></div>`;
+        <div class="lab-scale"><span></span><canvas></canvas><span></span></div>`;
       this.canvas = this.querySelector(".lab-map");
+      this.canvas.toSvg = () => this.vector();
       this.canvas.addEventListener("mousemove", (event) => this.point(event));
       this.canvas.addEventListener("click", (event) => { this.point(event); this.choose(); });
-      this.querySelector(".lab-exports").addEventListener("click", (event) => this.export(event.target.dataset.save));
       this.draw();
+    }
+    arrange(pen) {   // where everything stands, in pixels: on the canvas, and in the picture that is taken away
+      const { rows, columns, row_name, column_name, dim_rows, dim_columns, shape, selected } = this.data, [height, width] = shape;
+      const big = document.documentElement.classList.contains("lab-lecture"), letter = big ? 18 : 13;
+      const ink = css("--lab-ink"), faint = css("--lab-faint"), longest = 12 * letter;
+      this.font = { size: letter, family: css("--lab-mono") };
+      pen.font = `${letter}px ${this.font.family}`;
+      const measure = (label) => pen.measureText(label).width;
+      const clip = (label) => { let letters = [...label]; while (letters.length > 1 && measure(letters.join("")) > longest) letters = letters.slice(0, -1); return letters.join(""); };
+      const widest = (labels) => Math.min(Math.max(...labels.map(measure), 0), longest);
+      const left = rows.length ? widest(rows) + 2 * letter : 22, top = columns.length ? widest(columns) + 2 * letter : 22;
+      // as wide as the place allows, but at most about a screen high; labels keep their rows apart
+      const roomy = Math.min(Math.floor((this.clientWidth - left - 6) / width), Math.floor(620 / height), big ? 44 : 36);
+      const cell = Math.max(roomy, rows.every((label) => label !== "") ? letter + 2 : 4);
+      const across = `${column_name} →`, down = `← ${row_name}`, edge = 0.6 * letter;
+      const label = (text, x, y, { angle = 0, anchor = "start", fill = ink } = {}) => ({ text, x, y, angle, anchor, fill });
+      this.labels = [
+        ...rows.map((name, n) => label(clip(name), left - 5, top + (n + 0.5) * cell, { anchor: "end", fill: dim_rows.includes(n) ? faint : ink })),
+        ...columns.map((name, n) => label(clip(name), left + (n + 0.5) * cell, top - 5, { angle: -90, fill: dim_columns.includes(n) ? faint : ink })),
+        label(across, left, edge, { fill: faint }), label(down, edge, top, { angle: -90, anchor: "end", fill: faint }),
+      ];
+      const [row, column] = selected;
+      this.mark = row === null ? null : column === null ? [left, top + row * cell, width * cell, cell] : [left + column * cell, top + row * cell, cell, cell];
+      Object.assign(this, { left, top, cell, width: left + Math.max(width * cell, measure(across)) + 2, height: top + Math.max(height * cell, measure(down)) + 2 });
     }
     draw() {
       if (!this.canvas || !this.clientWidth) return;
       this.drawn = this.clientWidth;
-      const { rows, columns, shape, low, high } = this.data, [height, width] = shape, ratio = devicePixelRatio || 1;
-      const context = this.canvas.getContext("2d"), ink = css("--lab-ink"), faint = css("--lab-faint");
-      const big = document.documentElement.classList.contains("lab-lecture");
-      const font = `${big ? 16 : 13}px ${css("--lab-mono")}`;
-      context.font = font;
-      const widest = (labels) => Math.min(Math.max(...labels.map((label) => context.measureText(label).width), 0), 150);
-      const left = rows.length ? widest(rows) + 26 : 22, top = columns.length ? widest(columns) + 26 : 22;
-      // as wide as the place allows, but at most about a screen high; labels keep their rows apart
-      const roomy = Math.min(Math.floor((this.clientWidth - left - 6) / width), Math.floor(620 / height), big ? 44 : 36);
-      const labelled = rows.every((label) => label !== "") ? 15 : 4;
-      const sized = Math.max(roomy, labelled);
-      Object.assign(this, { left, top, cell: sized });
-      const full = [left + width * sized + 2, top + height * sized + 2];
-      this.canvas.width = full[0] * ratio; this.canvas.height = full[1] * ratio;
-      this.canvas.style.width = `${full[0]}px`; this.canvas.style.height = `${full[1]}px`;
+      const { shape, low, high } = this.data, [height, width] = shape, ratio = devicePixelRatio || 1;
+      const context = this.canvas.getContext("2d");
+      this.arrange(context);
+      this.canvas.width = this.width * ratio; this.canvas.height = this.height * ratio;
+      this.canvas.style.width = `${this.width}px`; this.canvas.style.height = `${this.height}px`;
       context.scale(ratio, ratio);
       const cells = document.createElement("canvas");
       paint(cells, this.values, height, width, 0, this.data);
       context.imageSmoothingEnabled = false;
-      context.drawImage(cells, left, top, width * sized, height * sized);
-      context.font = font; context.textBaseline = "middle";
-      const clip = (label) => { while (label.length > 1 && context.measureText(label).width > 150) label = label.slice(0, -1); return label; };
-      context.textAlign = "right";
-      rows.forEach((label, n) => { context.fillStyle = this.data.dim_rows.includes(n) ? faint : ink; context.fillText(clip(label), left - 5, top + (n + 0.5) * sized); });
-      context.textAlign = "left";
-      columns.forEach((label, n) => {
-        context.save(); context.translate(left + (n + 0.5) * sized, top - 5); context.rotate(-Math.PI / 2);
-        context.fillStyle = this.data.dim_columns.includes(n) ? faint : ink; context.fillText(clip(label), 0, 0); context.restore();
-      });
-      context.fillStyle = faint; context.textAlign = "left";
-      context.fillText(`${this.data.column_name} →`, left, 8);
-      context.save(); context.translate(8, top); context.rotate(-Math.PI / 2); context.textAlign = "right"; context.fillText(`← ${this.data.row_name}`, 0, 0); context.restore();
+      context.drawImage(cells, this.left, this.top, width * this.cell, height * this.cell);
+      context.font = `${this.font.size}px ${this.font.family}`; context.textBaseline = "middle";
+      for (const { text, x, y, angle, anchor, fill } of this.labels) {
+        context.save(); context.translate(x, y); context.rotate(angle * Math.PI / 180);
+        context.textAlign = anchor; context.fillStyle = fill; context.fillText(text, 0, 0); context.restore();
+      }
       context.strokeStyle = css("--lab-accent"); context.lineWidth = 2;
-      const [row, column] = this.data.selected;
-      if (row !== null && column !== null) context.strokeRect(left + column * sized, top + row * sized, sized, sized);
-      else if (row !== null) context.strokeRect(left, top + row * sized, width * sized, sized);
+      if (this.mark) context.strokeRect(...this.mark);
       const bar = this.querySelector(".lab-scale canvas");
       paint(bar, Float32Array.from({ length: 64 }, (_, n) => low + (high - low) * n / 63), 1, 64, 0, this.data);
       const ends = this.querySelectorAll(".lab-scale span");
       ends[0].textContent = +low.toFixed(3); ends[1].textContent = +high.toFixed(3);
+    }
+    vector() {
+      const { shape: [, width], scale, low, high } = this.data, { left, top, cell, font } = this;
+      const cells = Array.from(this.values, (value, n) => {
+        if (Number.isNaN(value)) return "";
+        const row = Math.floor(n / width), column = n % width, [r, g, b] = colour(scale, (value - low) / (high - low || 1));
+        return `<rect x="${left + column * cell}" y="${top + row * cell}" width="${cell}" height="${cell}" fill="rgb(${r},${g},${b})"><title>${escaped(this.read(row, column))}</title></rect>`;
+      }).join("");
+      const labels = this.labels.map(({ text, x, y, angle, anchor, fill }) =>
+        `<text transform="translate(${x},${y}) rotate(${angle})" dy="0.35em" text-anchor="${anchor}" fill="${fill}">${escaped(text)}</text>`).join("");
+      const [x, y, w, h] = this.mark || [];
+      const mark = this.mark ? `<rect x="${x}" y="${y}" width="${w}" height="${h}" fill="none" stroke="${css("--lab-accent")}" stroke-width="2"/>` : "";
+      return `<g shape-rendering="crispEdges">${cells}</g><g font-size="${font.size}" font-family="${escaped(font.family)}">${labels}</g>${mark}`;
     }
     point(event) {
       const box = this.canvas.getBoundingClientRect();
       const column = Math.floor((event.clientX - box.left - this.left) / this.cell), row = Math.floor((event.clientY - box.top - this.top) / this.cell);
       if (row >= 0 && column >= 0 && row < this.data.shape[0] && column < this.data.shape[1]) this.tell(row, column);
     }
+    read(row, column) {
+      const value = this.values[row * this.data.shape[1] + column], name = (labels, n) => labels[n] ?? n;
+      return `${name(this.data.rows, row)} × ${name(this.data.columns, column)}: ${Number.isNaN(value) ? "–" : value.toFixed(4)}`;
+    }
     tell(row, column) {
       this.at = [row, column];
-      const value = this.values[row * this.data.shape[1] + column];
-      const name = (labels, n) => labels[n] ?? n;
-      this.querySelector("output").textContent = `${name(this.data.rows, row)} × ${name(this.data.columns, column)}: ${value.toFixed(4)}`;
+      this.querySelector("output").textContent = this.read(row, column);
     }
     key(event) {
       const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
@@ -402,47 +439,121 @@
       if (this.data.pick.column) picked[this.data.pick.column] = this.at[1];
       if (Object.keys(picked).length) say(slugOf(this), { params: picked });
     }
-    svg() {
-      const { rows, columns, shape, title } = this.data, [height, width] = shape, size = 24;
-      const text = (s) => s.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
-      const cells = Array.from(this.values, (value, n) => {
-        const [r, g, b] = colour(this.data.scale, (value - this.data.low) / (this.data.high - this.data.low || 1));
-        const row = Math.floor(n / width), column = n % width;
-        return `<rect x="${150 + column * size}" y="${150 + row * size}" width="${size}" height="${size}" fill="rgb(${r},${g},${b})"><title>${text(String(rows[row] ?? row))} × ${text(String(columns[column] ?? column))}: ${value.toFixed(4)}</title></rect>`;
-      }).join("");
-      const labels = rows.map((label, n) => `<text x="145" y="${150 + (n + 0.65) * size}" text-anchor="end">${text(label)}</text>`).join("")
-        + columns.map((label, n) => `<text transform="translate(${150 + (n + 0.65) * size},145) rotate(-90)">${text(label)}</text>`).join("");
-      return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${160 + width * size} ${160 + height * size}" font-size="13" font-family="sans-serif" fill="${css("--lab-ink")}"><title>${text(title)}</title>${cells}${labels}</svg>`;
-    }
-    export(kind) {
-      if (kind === "png") this.canvas.toBlob((blob) => save(blob, "picture.png"));
-      if (kind === "svg") save(new Blob([this.svg()], { type: "image/svg+xml" }), "picture.svg");
-      if (kind === "html") {
-        const numbers = this.closest("lab-twin")?.querySelector("table")?.outerHTML || "";
-        save(new Blob([`<!doctype html><html lang="${language}"><meta charset="utf-8"><title>LLM入門ラボ</title><body>${this.svg()}${numbers}`], { type: "text/html" }), "picture.html");
-      }
-    }
   }
+
+  // ---- pictures to take away: what stands in a twin is drawn again as one SVG, box by box and line by line, at the
+  // places where the browser has put them; the PNG and the page are made of that SVG
+  const escaped = (text) => String(text).replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+  const MARGIN = 16;
+  const asSvg = (root, title) => {
+    const parts = [], origin = root.getBoundingClientRect(), pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+    const graphemes = new Intl.Segmenter(language, { granularity: "grapheme" });
+    const size = { width: 0, height: 0 };
+    const place = (box, around = 0) => {
+      const x = box.left - origin.left + MARGIN - around, y = box.top - origin.top + MARGIN - around;
+      const width = box.width + 2 * around, height = box.height + 2 * around;
+      size.width = Math.max(size.width, x + width); size.height = Math.max(size.height, y + height);
+      return `x="${x.toFixed(2)}" y="${y.toFixed(2)}" width="${width.toFixed(2)}" height="${height.toFixed(2)}"`;
+    };
+    const mixed = new Map();
+    const rgba = (paint) => {   // whatever notation the style sheet has: as bytes, which every viewer understands
+      if (!mixed.has(paint)) {
+        pen.clearRect(0, 0, 1, 1); pen.fillStyle = paint; pen.fillRect(0, 0, 1, 1);
+        mixed.set(paint, pen.getImageData(0, 0, 1, 1).data);
+      }
+      return mixed.get(paint);
+    };
+    const tint = (name, paint) => { const [r, g, b, a] = rgba(paint); return `${name}="rgb(${r},${g},${b})" ${name}-opacity="${(a / 255).toFixed(3)}"`; };
+    const stroke = (paint, width, style) => `fill="none" ${tint("stroke", paint)} stroke-width="${width}"${style === "solid" ? "" : ` stroke-dasharray="${style === "dotted" ? width : 3 * width}"`}`;
+    const frame = (node, style) => {
+      const box = node.getBoundingClientRect(), round = `rx="${parseFloat(style.borderTopLeftRadius) || 0}"`;
+      if (!box.width || !box.height) return;
+      if (rgba(style.backgroundColor)[3]) parts.push(`<rect ${place(box)} ${round} ${tint("fill", style.backgroundColor)}/>`);
+      const width = (side) => (style[`border${side}Style`] === "none" ? 0 : parseFloat(style[`border${side}Width`]));
+      const [up, down, start, end] = ["Top", "Bottom", "Left", "Right"].map(width);
+      if (up && up === down && up === start && up === end && rgba(style.borderTopColor)[3])
+        parts.push(`<rect ${place(box, -up / 2)} ${round} ${stroke(style.borderTopColor, up, style.borderTopStyle)}/>`);
+      else {
+        if (up) parts.push(`<rect ${place({ ...at(box), height: up })} ${tint("fill", style.borderTopColor)}/>`);
+        if (start) parts.push(`<rect ${place({ ...at(box), width: start })} ${tint("fill", style.borderLeftColor)}/>`);
+      }
+      if (style.outlineStyle !== "none" && node !== document.activeElement)
+        parts.push(`<rect ${place(box, parseFloat(style.outlineOffset) + parseFloat(style.outlineWidth) / 2)} ${round} ${stroke(style.outlineColor, parseFloat(style.outlineWidth), "solid")}/>`);
+    };
+    const at = ({ left, top, width, height }) => ({ left, top, width, height });
+    const write = (node) => {   // line by line, as the browser broke it, and as wide as there, whatever the fonts elsewhere
+      const style = getComputedStyle(node.parentElement), range = document.createRange(), lines = [];
+      for (const { segment, index } of graphemes.segment(node.data)) {
+        range.setStart(node, index); range.setEnd(node, index + segment.length);
+        const box = range.getClientRects()[0], line = lines.at(-1);
+        if (!box?.width) continue;
+        if (line && Math.abs(line.top - box.top) < 2) { line.text += segment; line.width = box.right - line.left; }
+        else lines.push({ ...at(box), text: segment });
+      }
+      pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+      for (const line of lines.filter(({ text }) => text.trim())) {
+        const { fontBoundingBoxAscent: above, fontBoundingBoxDescent: below } = pen.measureText(line.text);
+        const [x, y] = [line.left - origin.left + MARGIN, line.top - origin.top + MARGIN + (line.height - above - below) / 2 + above];
+        place(line);
+        parts.push(`<text x="${x.toFixed(2)}" y="${y.toFixed(2)}" textLength="${line.width.toFixed(2)}" lengthAdjust="spacingAndGlyphs" xml:space="preserve" font-size="${parseFloat(style.fontSize)}" font-weight="${style.fontWeight}" font-family="${escaped(style.fontFamily)}" ${tint("fill", style.color)}>${escaped(line.text)}</text>`);
+      }
+    };
+    const walk = (node) => {
+      if (node.nodeType === Node.TEXT_NODE) { if (node.data.trim()) write(node); return; }
+      if (node.nodeType !== Node.ELEMENT_NODE || node.matches(".lab-exports, [aria-live]")) return;
+      const style = getComputedStyle(node);
+      if (style.display === "none" || style.visibility === "hidden" || style.clipPath !== "none") return;
+      frame(node, style);
+      if (node.toSvg) {
+        const box = node.getBoundingClientRect();
+        place(box);
+        parts.push(`<g transform="translate(${box.left - origin.left + MARGIN},${box.top - origin.top + MARGIN})">${node.toSvg()}</g>`);
+      } else if (node.tagName === "CANVAS") parts.push(`<image ${place(node.getBoundingClientRect())} preserveAspectRatio="none" style="image-rendering:pixelated" href="${node.toDataURL()}"/>`);
+      node.childNodes.forEach(walk);
+    };
+    const scrolled = [...root.querySelectorAll("*")].filter((node) => node.scrollLeft || node.scrollTop).map((node) => [node, node.scrollLeft, node.scrollTop]);
+    scrolled.forEach(([node]) => node.scrollTo(0, 0));
+    walk(root);
+    scrolled.forEach(([node, left, top]) => node.scrollTo(left, top));
+    const [width, height] = [size.width + MARGIN, size.height + MARGIN].map(Math.ceil);
+    return { width, height, text: `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"><title>${escaped(title)}</title><rect width="100%" height="100%" fill="${css("--lab-ground")}"/>${parts.join("")}</svg>` };
+  };
+  const asPng = async ({ text, width, height }) => {
+    const image = Object.assign(new Image(), { src: `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}` });
+    await image.decode();
+    const canvas = Object.assign(document.createElement("canvas"), { width: 2 * width, height: 2 * height });   // sharp on a slide
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    return new Promise((resolve) => canvas.toBlob(resolve));
+  };
+  const asPage = ({ text }, title, numbers) => `<!doctype html><html lang="${language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(title)}</title>
+<style>body { margin: 24px; font: 16px/1.6 sans-serif; background: ${css("--lab-ground")}; color: ${css("--lab-ink")}; } svg { max-width: 100%; height: auto; } table { border-collapse: collapse; } th, td { border: 1px solid ${css("--lab-line")}; padding: 2px 8px; text-align: start; }</style>
+<body><h1>${escaped(title)}</h1>${text}${numbers.outerHTML}`;
+  const takeAway = async (twin, kind) => {
+    const [picture, other] = twin.querySelectorAll(":scope > [role=tabpanel]"), numbers = other.querySelector("table");
+    const title = numbers.caption.textContent, svg = asSvg(picture, title);
+    const made = { svg: () => new Blob([svg.text], { type: "image/svg+xml" }), png: () => asPng(svg), html: () => new Blob([asPage(svg, title, numbers)], { type: "text/html" }) };
+    save(await made[kind](), `${slugOf(twin)}.${kind}`);
+  };
 
   class HeadGrid extends Living {
     intact() { return super.intact() && this.style.getPropertyValue("--heads") !== ""; }
     render() {
       this.data = JSON.parse(this.dataset.json);
-      const { shape, captions, selected, layer, head } = this.data, [layers, heads] = shape;
+      const { shape, captions, first, selected, layer, head } = this.data, [layers, heads] = shape;
       this.values = unpack(this.data.values);
       this.style.setProperty("--heads", heads);
       this.setAttribute("role", "group");
       this.setAttribute("aria-label", this.data.title);
       this.replaceChildren();
-      for (let l = 0; l < layers; l++) for (let h = 0; h < heads; h++) {
-        const button = document.createElement("button");
+      for (let row = 0; row < layers; row++) for (let column = 0; column < heads; column++) {
+        const button = document.createElement("button"), [l, h] = [first[0] + row, first[1] + column], told = captions[row][column];
         button.type = "button";
         button.dataset.pick = JSON.stringify({ layer: l + 1, head: h + 1 });
         button.setAttribute("aria-pressed", l === selected[0] && h === selected[1]);
-        button.setAttribute("aria-label", `${layer} ${l + 1} ${head} ${h + 1} ${captions[l][h]}`);
+        button.setAttribute("aria-label", `${layer} ${l + 1} ${head} ${h + 1} ${told}`);
         button.append(document.createElement("canvas"));
         const caption = document.createElement("small");
-        caption.textContent = heads > 6 ? `${l + 1}-${h + 1}` : `${l + 1}-${h + 1} ${captions[l][h]}`;
+        caption.textContent = heads > 6 ? `${l + 1}-${h + 1}` : `${l + 1}-${h + 1} ${told}`;
         button.append(caption);
         this.append(button);
       }

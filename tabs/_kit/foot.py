@@ -13,6 +13,7 @@ from core.i18n import Locale, translate
 from core.presets import Preset
 from core.sections import find_notebooks
 from core.values import as_json
+from tabs._kit import links
 from tabs._kit.events import Exploration, as_params
 from tabs._kit.exhibit import Exhibit
 from tabs._kit.words import both
@@ -30,7 +31,8 @@ def tail(exhibit: Exhibit, found: Exploration, locale: Locale) -> str:
     return (
         f'<lab-tail class="lab-actions" data-slug="{exhibit.slug}"'
         f' data-link="{attribute(queries.to_link(found.query))}"'
-        f' data-params="{attribute(as_params(found.query))}">'
+        f' data-params="{attribute(as_params(found.query))}"'
+        f' data-left="{attribute(queries.find_left_out(found.query))}">'
         f'<button type="button" data-act="copy_link">{told["copy_link"]}</button>'
         f'<button type="button" data-act="qr" aria-expanded="false">{told["qr"]}</button>'
         f"<details><summary>{told['code']}</summary>"
@@ -38,7 +40,7 @@ def tail(exhibit: Exhibit, found: Exploration, locale: Locale) -> str:
         f"{_book_code(exhibit, locale)}</div></details>"
         f'{_badges(found, locale)}<figure class="lab-qr" hidden data-alt="{told["qr_alt"]}">'
         f'<figcaption role="status" data-local="{told["qr_local"]}"></figcaption></figure>'
-        "</lab-tail>"
+        f"{links.explain_left_out(exhibit, found.query, locale)}</lab-tail>"
     )
 
 
@@ -56,6 +58,11 @@ def closing(exhibit: Exhibit, following: Exhibit | None) -> str:
 def pick_button(label: str, params: Mapping[str, Any], *, style: str = "lab-chip") -> str:
     """A button that sets fields of the exhibit it stands in; `label` is HTML."""
     return f'<button type="button" class="{style}" data-pick="{attribute(params)}">{label}</button>'
+
+
+def goto_button(label: str, slug: str, params: Mapping[str, Any]) -> str:
+    """A button that opens another exhibit with these fields; `label` is HTML."""
+    return f'<button type="button" class="lab-chip" data-goto="{slug}" data-with="{attribute(params)}">{label}</button>'
 
 
 def start_button(label: str, job: str, params: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from gradio.components import Component
 from core import query as queries
 from core.i18n import Locale, translate, words
 from core.values import as_json
-from tabs._kit import fetching, foot, pictures
+from tabs._kit import fetching, foot, links, pictures
 from tabs._kit.context import Context
 from tabs._kit.events import (
     Exploration,
@@ -175,6 +175,7 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
     shown = [relay, *room.views, tail]
     cards = [fetched] if room.job is None else [fetched, room.job]
     jobs = {kind.name: kind.work for kind in exhibit.jobs if kind.work}
+    cures = {kind.name for kind in exhibit.jobs if kind.cures}
 
     def draw(values: Mapping[str, Any], request: gr.Request, verdict: Callable[[Exploration], str]) -> list[Any]:
         """The relay's status line, the views and the tail; on an error the views stay as they are."""
@@ -202,6 +203,10 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
                 card = pictures.job_card(job, slug=exhibit.slug, locale=locale, place=place, then=then)
                 return ["", card, *untouched[1:]]
             job = context.jobs.submit(identity, kind=name, work=partial(jobs[name], query))
+            if name in cures:
+                place, then = fetching.place(exhibit), as_params(query)
+                card = pictures.job_card(job, slug=exhibit.slug, locale=locale, place=place, then=then)
+                return ["", card, *untouched[1:]]
             return ["", untouched[0], pictures.job_card(job, slug=exhibit.slug, locale=locale)]
         except Exception as error:  # noqa: BLE001 - the boundary: told in words, logged when it is a defect
             return [fetching.notice(sentence(error, locale)), *untouched]
@@ -211,18 +216,22 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
 
     def on_relay(values: Mapping[str, Any], event: gr.EventData, request: gr.Request) -> list[Any]:
         """What is no widget's doing: a link, an example, a click in a view, a prediction, a job. Widgets follow."""
-        locale, sent = locale_of(request), event._data
-        params, option = sent.get("params") or {}, sent.get("predicted")
+        locale, sent = locale_of(request), _mapping(event._data)
+        params, option = _mapping(sent.get("params")), sent.get("predicted")
+        notice = ""
         if option is not None:
             query = exhibit.prediction.query
         elif sent.get("link"):
-            query = queries.from_link(exhibit.query, {name: str(value) for name, value in params.items()})
+            opened = queries.read_link(exhibit.query, {name: str(value) for name, value in params.items()})
+            typed = _mapping(sent.get("typed"))  # in this browser, and not in its address
+            query = queries.make(exhibit.query, {**vars_of(opened.query), **typed})
+            notice = links.explain_opened(exhibit, opened, locale, known=typed)
         else:
             query = queries.make(exhibit.query, {**values, **params})
         if (name := sent.get("start")) in (fetching.KIND.name, *jobs):
             status, *drawn = start(name, query, request)
             return [*(gr.skip() for _ in widgets), *drawn, status, *(gr.skip() for _ in shown[1:])]
-        answer = draw(vars_of(query), request, lambda found: _verdict(exhibit, found, option, locale))
+        answer = draw(vars_of(query), request, lambda found: notice + _verdict(exhibit, found, option, locale))
         return [*as_params(query).values(), *(gr.skip() for _ in cards), *answer]
 
     connect(relay.select, on_relay, inputs=widgets, outputs=[*widgets.values(), *cards, *shown], lane=exhibit.lane)
@@ -240,6 +249,11 @@ SELF_SPEAKING = (gr.Textbox, gr.Slider, gr.Checkbox, gr.CheckboxGroup, gr.Radio,
 def vars_of(query: queries.Query) -> dict[str, Any]:
     """The fields of a query by name."""
     return {name: getattr(query, name) for name in queries.names(type(query))}
+
+
+def _mapping(sent: Any) -> Mapping[str, Any]:
+    """What the page's script sends; a program may send anything."""
+    return sent if isinstance(sent, Mapping) else {}
 
 
 def _head(exhibit: Exhibit) -> str:

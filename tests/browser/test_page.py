@@ -251,7 +251,7 @@ def test_a_class_gets_the_link_as_a_code(app: RunningApp, context: BrowserContex
     with page.expect_request(lambda request: "qr.svg" in request.url) as asked:
         page.locator("#tab-positions [data-act=qr]").click()
     told = parse_qs(urlsplit(asked.value.url).query)["link"][0]
-    assert parse_qs(urlsplit(told).query) == {"tab": ["positions"], "width": ["32"]}
+    assert parse_qs(urlsplit(told).query) == {"tab": ["positions"], "width": ["32"], "v": ["1"]}
     image = page.locator("#tab-positions .lab-qr img")
     expect(image).to_be_visible()
     assert image.evaluate("image => image.complete && image.naturalWidth > 100")
@@ -378,3 +378,45 @@ def test_nothing_is_contacted_before_the_visitor_acts(app: RunningApp, context: 
     page.wait_for_selector(".lab-card")
     page.wait_for_timeout(2_000)
     assert hosts <= {"127.0.0.1", None}
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_link_says_what_of_it_could_not_be_used(app: RunningApp, browser: Browser, locale: Locale) -> None:
+    context = browser.new_context(locale=locale, viewport={"width": 390, "height": 800})
+    page = open_exhibit(context, app.url, "fill", v="2", gone="1", model="someone/else", without="text")
+    notice = page.locator("#relay-fill .lab-notice")
+    expect(notice).to_be_visible()
+    told = [translate("kit.link.newer", locale)]
+    told += [translate(f"kit.link.{kind}", locale, names=names) for kind, names in (
+        ("unfit_model", translate("fill.model", locale)),
+        ("without", {"ja": "文", "en": "Sentence"}[locale]),
+        ("unknown", "gone"),
+    )]  # fmt: skip
+    expect(notice).to_have_text(" ".join(told))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator("#tab-fill [data-pick]").first.click()  # drawn by the visitor now
+    expect(notice).to_have_count(0, timeout=DRAWN)
+    assert "gone" not in page.url
+    context.close()
+
+
+def test_what_no_link_carries_is_told_and_outlives_a_reload_but_no_other_link(
+    app: RunningApp, context: BrowserContext
+) -> None:
+    noise = "".join(chr(0x4E00 + n * 7919 % 20_000) for n in range(1_500))
+    page = open_exhibit(context, app.url, "tokens")
+    box = page.locator("#field-tokens-text textarea")
+    box.fill(noise)
+    page.wait_for_function("new URLSearchParams(location.search).get('without') === 'text'", timeout=DRAWN)
+    left_out = translate("kit.link.left_out", "ja", names=translate("tokens.text", "ja"))
+    expect(page.locator("#tab-tokens lab-tail .lab-caution")).to_have_text(left_out)
+    page.reload()
+    page.wait_for_selector("#tab-tokens lab-tail", timeout=DRAWN)
+    expect(box).to_have_value(noise, timeout=DRAWN)
+    expect(page.locator("#relay-tokens .lab-notice")).to_have_count(0)
+    page.goto(f"{app.url}/?tab=tokens&text=猫")
+    page.wait_for_selector("#tab-tokens lab-tail", timeout=DRAWN)
+    expect(box).to_have_value("猫", timeout=DRAWN)
+    page.goto(f"{app.url}/?tab=tokens&without=text&v=1")  # somebody else's link
+    page.wait_for_selector("#tab-tokens lab-tail", timeout=DRAWN)
+    expect(page.locator("#relay-tokens .lab-notice")).to_be_visible()

@@ -7,6 +7,7 @@ import math
 import re
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from core.sections import find_notebooks
 from core.settings import LIMITS
 from core.values import as_json
 from tabs import EXHIBITS
-from tabs._kit import export, foot
+from tabs._kit import export, foot, links
 from tabs._kit.events import explorer
 from tabs._kit.exhibit import Exhibit
+from tests.links import changed, read_kept
 
 ROOT = Path(__file__).parent.parent.parent
 each_exhibit = pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda e: e.slug)
@@ -90,15 +92,71 @@ def test_the_steps_of_the_tour_can_be_done(exhibit: Exhibit) -> None:
 
 
 @each_exhibit
-def test_a_stale_link_opens(exhibit: Exhibit) -> None:
+def test_a_stale_link_opens_and_says_what_it_lost(exhibit: Exhibit) -> None:
     params = {name: "そんなものはない" for name in queries.names(exhibit.query) if _is_no_text(exhibit, name)}
-    opened = queries.from_link(exhibit.query, params | {"gone": "1"})
-    assert opened == exhibit.query()
+    opened = queries.read_link(exhibit.query, params | {"gone": "1"})
+    assert opened.query == exhibit.query()
+    assert set(opened.unfit) == set(params)
+    assert opened.unknown == ("gone",)
+    for locale in LOCALES:
+        told = links.explain_opened(exhibit, opened, locale)
+        assert "gone" in told
+        labels = [short_label(exhibit, name, locale) for name in list(params)[:2]]
+        assert all(label in unescape(told) for label in labels)
+
+
+def short_label(exhibit: Exhibit, name: str, locale: Locale) -> str:
+    return words(locale).get(f"{exhibit.slug}.{name}", name).partition("（")[0].partition(" (")[0]
 
 
 @each_exhibit
 def test_its_link_restores_the_query(exhibit: Exhibit) -> None:
-    assert queries.from_link(exhibit.query, queries.to_link(varied(exhibit))) == varied(exhibit)
+    for query in (varied(exhibit), changed(exhibit)):
+        opened = queries.read_link(exhibit.query, queries.to_link(query))
+        assert opened == queries.Opened(query)
+        assert not links.explain_opened(exhibit, opened, "ja")
+        assert not links.explain_left_out(exhibit, query, "ja")
+
+
+KEPT = read_kept()
+
+
+@pytest.mark.parametrize("slug", KEPT)
+def test_a_link_that_was_made_once_keeps_opening(slug: str) -> None:
+    """Links as they were written by earlier versions, and what they showed."""
+    exhibit = next(exhibit for exhibit in EXHIBITS if exhibit.slug == slug)
+    link, shown = KEPT[slug]["link"], KEPT[slug]["shows"]
+    opened = queries.read_link(exhibit.query, link)
+    assert {name: as_json(getattr(opened.query, name)) for name in shown} == shown
+    assert opened == queries.Opened(opened.query)
+
+
+def test_every_exhibit_has_a_link_that_is_kept() -> None:
+    assert set(KEPT) >= {exhibit.slug for exhibit in EXHIBITS}, "run: python -m tests.links"
+    assert {kept["link"]["v"] for kept in KEPT.values()} >= {"1"}
+    assert any(name.endswith(".z") for kept in KEPT.values() for name in kept["link"])
+
+
+@each_exhibit
+@pytest.mark.parametrize("outside", ["someone/something", "/home/me/model"])
+def test_a_model_outside_the_catalogue_stays_out_of_the_link_and_that_is_told(exhibit: Exhibit, outside: str) -> None:
+    free = [name for name in queries.names(exhibit.query) if queries.bounds(exhibit.query, name).free]
+    for name in free:
+        several = queries.bounds(exhibit.query, name).kind == "choices"
+        query = queries.make(exhibit.query, {name: [outside] if several else outside})
+        link = queries.to_link(query)
+        assert link == {"without": name, "v": "1"}
+        for locale in LOCALES:
+            label = short_label(exhibit, name, locale)
+            assert label in unescape(links.explain_left_out(exhibit, query, locale))
+            opened = queries.read_link(exhibit.query, link)
+            assert label in unescape(links.explain_opened(exhibit, opened, locale))
+            assert not links.explain_opened(exhibit, opened, locale, known=[name])
+
+
+@each_exhibit
+def test_no_field_is_called_as_what_every_link_says(exhibit: Exhibit) -> None:
+    assert not set(queries.names(exhibit.query)) & set(queries.SHELL_NAMES)
 
 
 @each_exhibit
