@@ -331,6 +331,13 @@
     context.putImageData(image, 0, 0);
   };
 
+  const LEGEND = '<div class="lab-scale"><span></span><canvas></canvas><span></span></div>';
+  const drawLegend = (picture) => {   // which colour is which number
+    const { low, high } = picture.data, [first, last] = picture.querySelectorAll(".lab-scale span");
+    paint(picture.querySelector(".lab-scale canvas"), Float32Array.from({ length: 64 }, (_, n) => low + (high - low) * n / 63), 1, 64, 0, picture.data);
+    first.textContent = +low.toFixed(3); last.textContent = +high.toFixed(3);
+  };
+
   class HeatMap extends Living {
     constructor() {
       super();
@@ -343,8 +350,7 @@
       this.at = [this.data.selected[0] ?? 0, this.data.selected[1] ?? 0];
       this.setAttribute("role", "group");   // no "img": what is inside can have the focus
       this.setAttribute("aria-label", this.data.title);
-      this.innerHTML = `<div class="lab-scroll"><canvas class="lab-map"></canvas></div><output aria-live="polite"></output>
-        <div class="lab-scale"><span></span><canvas></canvas><span></span></div>`;
+      this.innerHTML = `<div class="lab-scroll"><canvas class="lab-map"></canvas></div><output aria-live="polite"></output>${LEGEND}`;
       this.canvas = this.querySelector(".lab-map");
       this.canvas.toSvg = () => this.vector();
       this.canvas.addEventListener("mousemove", (event) => this.point(event));
@@ -378,7 +384,7 @@
     draw() {
       if (!this.canvas || !this.clientWidth) return;
       this.drawn = this.clientWidth;
-      const { shape, low, high } = this.data, [height, width] = shape, ratio = devicePixelRatio || 1;
+      const [height, width] = this.data.shape, ratio = devicePixelRatio || 1;
       const context = this.canvas.getContext("2d");
       this.arrange(context);
       this.canvas.width = this.width * ratio; this.canvas.height = this.height * ratio;
@@ -395,10 +401,7 @@
       }
       context.strokeStyle = css("--lab-accent"); context.lineWidth = 2;
       if (this.mark) context.strokeRect(...this.mark);
-      const bar = this.querySelector(".lab-scale canvas");
-      paint(bar, Float32Array.from({ length: 64 }, (_, n) => low + (high - low) * n / 63), 1, 64, 0, this.data);
-      const ends = this.querySelectorAll(".lab-scale span");
-      ends[0].textContent = +low.toFixed(3); ends[1].textContent = +high.toFixed(3);
+      drawLegend(this);
     }
     vector() {
       const { shape: [, width], scale, low, high } = this.data, { left, top, cell, font } = this;
@@ -503,12 +506,15 @@
       if (node.nodeType !== Node.ELEMENT_NODE || node.matches(".lab-exports, [aria-live]")) return;
       const style = getComputedStyle(node);
       if (style.display === "none" || style.visibility === "hidden" || style.clipPath !== "none") return;
-      frame(node, style);
+      if (node.tagName !== "CANVAS") frame(node, style);
       if (node.toSvg) {
         const box = node.getBoundingClientRect();
         place(box);
         parts.push(`<g transform="translate(${box.left - origin.left + MARGIN},${box.top - origin.top + MARGIN})">${node.toSvg()}</g>`);
-      } else if (node.tagName === "CANVAS") parts.push(`<image ${place(node.getBoundingClientRect())} preserveAspectRatio="none" style="image-rendering:pixelated" href="${node.toDataURL()}"/>`);
+      } else if (node.tagName === "CANVAS") {   // a pixel for each cell; its frame lies on top
+        parts.push(`<image ${place(node.getBoundingClientRect())} preserveAspectRatio="none" style="image-rendering:pixelated" href="${node.toDataURL()}"/>`);
+        frame(node, style);
+      }
       node.childNodes.forEach(walk);
     };
     const scrolled = [...root.querySelectorAll("*")].filter((node) => node.scrollLeft || node.scrollTop).map((node) => [node, node.scrollLeft, node.scrollTop]);
@@ -557,12 +563,14 @@
         button.append(caption);
         this.append(button);
       }
+      this.insertAdjacentHTML("beforeend", LEGEND);
       this.draw();
     }
     draw() {
       if (!this.data) return;
       const [, , rows, columns] = this.data.shape;
-      this.querySelectorAll("canvas").forEach((canvas, n) => paint(canvas, this.values, rows, columns, n * rows * columns, this.data));
+      this.querySelectorAll("button canvas").forEach((canvas, n) => paint(canvas, this.values, rows, columns, n * rows * columns, this.data));
+      drawLegend(this);
     }
   }
 

@@ -46,7 +46,7 @@ def heat_map(
     selected: tuple[int | None, int | None] = (None, None),
     alternative: str | None = None,
 ) -> str:
-    """A heat map on a canvas with hover, focus and export, and its table.
+    """A heat map on a canvas with hover and focus, and its table.
 
     Args:
         values: (rows, columns), any real numbers; NaN is drawn as a gap.
@@ -236,15 +236,25 @@ def table(
 
 
 def twin(picture: str, numbers: str, locale: Locale) -> str:
-    """A picture and its table: one shown, the other a click away."""
+    """A picture and its table: one shown, the other a click away.
+
+    The picture can be taken away as PNG and SVG, and together with the table as a page of its own; the page's script
+    makes them of what is on the screen. `numbers` holds one table, whose caption names the picture.
+    """
     names = "".join(
         f'<button type="button" role="tab" data-twin="{n}" aria-selected="{"true" if n == 0 else "false"}">'
         f"{html.escape(translate(key, locale))}</button>"
         for n, key in enumerate(("kit.picture", "kit.table"))
     )
+    exports = "".join(
+        f'<button type="button" data-save="{kind.lower()}"'
+        f' title="{html.escape(translate("kit.save_picture", locale, kind=kind))}">{kind}</button>'
+        for kind in ("PNG", "SVG", "HTML")
+    )
     return (
         f'<lab-twin><div class="lab-twin-tabs" role="tablist">{names}</div>'
-        f'<div role="tabpanel">{picture}</div><div role="tabpanel" hidden>{numbers}</div></lab-twin>'
+        f'<div role="tabpanel">{picture}<div class="lab-exports">{exports}</div></div>'
+        f'<div role="tabpanel" hidden>{numbers}</div></lab-twin>'
     )
 
 

@@ -37,7 +37,7 @@ def _draw_all(result: View, locale: Locale) -> str:
 
 
 def _grid(result: View, locale: Locale) -> str:
-    """A table of buttons: a row for each stage, the model's own output first, a column for each token."""
+    """A table of buttons: a row for each stage, the model's own output first, a column for each token; and a list."""
     lens = result.lens
     title, stages = translate("lens.grid", locale), len(lens.best) - 1
     names = "".join(f'<th scope="col">{html.escape(unit.label)}</th>' for unit in lens.units)
@@ -47,11 +47,32 @@ def _grid(result: View, locale: Locale) -> str:
         + "</tr>"
         for stage in reversed(range(stages + 1))
     )
-    return (
-        f'{pictures.heading(title)}<div class="lab-align-scroll" tabindex="0" role="region"'
+    picture = (
+        f'<div class="lab-align-scroll" tabindex="0" role="region"'
         f' aria-label="{html.escape(title)}"><table class="lab-align lab-lens"><thead><tr>'
         f"<th>{html.escape(translate('lens.read', locale))}</th>{names}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
+    return pictures.heading(title) + pictures.twin(picture, _list_all(result, title, locale), locale)
+
+
+def _list_all(result: View, title: str, locale: Locale) -> str:
+    """What stands in the grid, token by token, from the output down."""
+    lens = result.lens
+    stages = len(lens.best) - 1
+    columns = [translate("lens.read", locale)]
+    columns += [translate(f"lens.column.{name}", locale) for name in ("stage", "best", "best_share", "rank")]
+    rows = [
+        (
+            unit.label,
+            _name(stage, stages, locale),
+            lens.best[stage][place].token,
+            f"{lens.best[stage][place].probability:.4f}",
+            int(lens.ranks[stage, place]),
+        )
+        for place, unit in enumerate(lens.units)
+        for stage in reversed(range(stages + 1))
+    ]
+    return pictures.table(columns, rows, caption=title, numeric=(3, 4))
 
 
 def _cell(result: View, stage: int, place: int) -> str:
