@@ -75,6 +75,7 @@ def show(result: Encoding, locale: Locale) -> tuple[str, ...]:
         [pictures.Bar(str(n), float(row[n]), f"{row[n]:.2f}", pick={"position": n}) for n in sorted(near)],
         title=translate("positions.line", locale, position=here),
         low=min(0.0, float(row.min())),
+        scale="similarity",
     )
     return (
         pictures.heading(translate("positions.matrix", locale)) + matrix,

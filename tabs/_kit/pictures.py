@@ -128,11 +128,24 @@ class Bar:
 
 
 def bars(
-    entries: Sequence[Bar], *, title: str, low: float = 0.0, high: float | None = None, signed: bool = False
+    entries: Sequence[Bar],
+    *,
+    title: str,
+    low: float = 0.0,
+    high: float | None = None,
+    signed: bool = False,
+    scale: Scale | None = None,
 ) -> str:
     """Horizontal bars with their values printed; a list to a screen reader.
 
-    With `signed`, bars grow from the middle: left below 0, right above.
+    Args:
+        entries: from top to bottom.
+        title: what is shown, with its unit.
+        low: value of a bar without length.
+        high: value of the longest bar there can be, where there is one.
+        signed: bars grow from the middle: left below 0, right above.
+        scale: the quantity decides the colour, as in `heat_map`; by default ``signed`` for signed bars, otherwise
+            ``probability``.
     """
     most = max(high or 0.0, *(abs(bar.value) for bar in entries), 1e-12) if entries else 1.0
     lines = []
@@ -153,7 +166,11 @@ def bars(
         )
     wide = any(max(len(bar.label), len(bar.text)) > LONG for bar in entries)
     style = "lab-bars lab-long" if wide else "lab-bars"
-    return f'<figure class="{style}"><figcaption>{html.escape(title)}</figcaption><ol>{"".join(lines)}</ol></figure>'
+    quantity = scale or ("signed" if signed else "probability")
+    return (
+        f'<figure class="{style}" data-scale="{quantity}"><figcaption>{html.escape(title)}</figcaption>'
+        f"<ol>{''.join(lines)}</ol></figure>"
+    )
 
 
 @dataclass(frozen=True)

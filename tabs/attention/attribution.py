@@ -118,7 +118,9 @@ def _bars(result: Contrast, locale: Locale) -> str:
     names = [translate("attribution.column.token", locale), *titles]
     rows = [(unit.label, f"{found.scores[n]:+.4f}", f"{result.attention[n]:.4f}") for n, unit in enumerate(units)]
     numbers = pictures.table(names, rows, caption=translate("attribution.title", locale), numeric=(1, 2))
-    pair = pictures.bars(scores, title=titles[0], signed=True) + pictures.bars(weights, title=titles[1])
+    pair = pictures.bars(scores, title=titles[0], signed=True) + pictures.bars(
+        weights, title=titles[1], scale="attention"
+    )
     layers = [(n, str(n) if n else translate("attribution.layer.0", locale)) for n in range(result.layers + 1)]
     return (
         choices.chips("layer", layers, chosen=result.layer, title=translate("attribution.layer", locale))

@@ -161,7 +161,7 @@ def _bars(result: Row, locale: Locale) -> str:
         for n, unit in enumerate(units)
     ]
     pair = pictures.bars(scores, title=translate("self-attention.scores", locale), signed=True) + pictures.bars(
-        weights, title=translate("self-attention.weights", locale), high=1.0
+        weights, title=translate("self-attention.weights", locale), high=1.0, scale="attention"
     )
     numbers = pictures.table(names, rows, caption=translate("self-attention.weights", locale), numeric=(1, 2, 3))
     note = pictures.note(translate("self-attention.own" if result.divide else "self-attention.not_own", locale))

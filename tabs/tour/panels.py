@@ -22,8 +22,6 @@ PANELS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 # The types of the book's data set (6.2.1); the place is the colour.
 TYPES = ("地名", "人名", "施設名", "製品名", "その他の組織名", "法人名", "イベント名", "政治的組織名")
-# Likeness has a colour of its own, so that no score is taken for a probability.
-LIKENESS = "--lab-probability:0 140 105;--lab-positive:0 140 105"
 
 Answer = TypeVar("Answer")
 
@@ -204,8 +202,9 @@ def _draw_likeness(
     rows = [(name, f"{value:.4f}") for name, (value, _) in zip(names, values, strict=True)]
     columns = [translate(f"tour.column.{name}", locale) for name in ("pair", "score")]
     numbers = pictures.table(columns, rows, caption=title, numeric=(1,))
-    drawn = pictures.bars(bars, title=title, high=high, signed=signed)
-    return pictures.twin(f'<div style="{LIKENESS}">{drawn}</div>', numbers, locale)
+    # Likeness has a colour of its own, so that no score is taken for a probability.
+    drawn = pictures.bars(bars, title=title, high=high, signed=signed, scale="similarity")
+    return pictures.twin(drawn, numbers, locale)
 
 
 def _draw_names(found: Names, sentence: str, locale: Locale) -> str:
