@@ -82,13 +82,14 @@ def head_grid(
     locale: Locale,
     title: str,
     captions: Sequence[Sequence[str]],
+    first: tuple[int, int] = (0, 0),
     selected: tuple[int, int],
     scale: Scale = "attention",
     low: float = 0.0,
     high: float = 1.0,
     thumbnail: int = 32,
 ) -> str:
-    """Small multiples of all heads; a click sets the query fields ``layer`` and ``head``.
+    """Small multiples of heads; a click sets the query fields ``layer`` and ``head``.
 
     Args:
         weights: (layers, heads, T, K), NaN is drawn as a gap; more than `thumbnail` positions are averaged into that
@@ -96,7 +97,8 @@ def head_grid(
         locale: language of the words around it.
         title: what is shown.
         captions: one short phrase for each head, by layer.
-        selected: layer and head to mark.
+        first: the layer and head that come first here, where a model has more of them; from 0.
+        selected: layer and head to mark, from 0.
         scale: colours, as in `heat_map`.
         low: value of the first colour.
         high: value of the last colour.
@@ -105,11 +107,15 @@ def head_grid(
     layers, heads = weights.shape[:2]
     small = shrink(weights, thumbnail)  # (layers, heads, t, t)
     data = {
-        "shape": small.shape, "values": _packed(small), "captions": captions, "selected": selected,
+        "shape": small.shape, "values": _packed(small), "captions": captions, "first": first, "selected": selected,
         "low": low, "high": high, "scale": scale, "title": title,
         "layer": translate("kit.layer", locale), "head": translate("kit.head", locale),
     }  # fmt: skip
-    rows = [[str(layer + 1), str(head + 1), captions[layer][head]] for layer in range(layers) for head in range(heads)]
+    rows = [
+        [str(first[0] + layer + 1), str(first[1] + head + 1), captions[layer][head]]
+        for layer in range(layers)
+        for head in range(heads)
+    ]
     names = [translate(f"kit.{name}", locale) for name in ("layer", "head", "pattern")]
     return twin(
         f'<lab-headgrid data-json="{attribute(data)}"></lab-headgrid>', table(names, rows, caption=title), locale

@@ -11,7 +11,8 @@ from core.i18n import Locale, translate
 from core.models.inputs import Unit
 from tabs._kit import pictures
 from tabs.attention import choices
-from tabs.attention.reading import THUMBNAIL, Reading
+from tabs.attention.grids import draw_heads
+from tabs.attention.reading import Reading
 
 
 def draw_grid(result: Reading, locale: Locale) -> str:
@@ -27,14 +28,14 @@ def draw_grid(result: Reading, locale: Locale) -> str:
         ),
     ]
     title = translate("attention.grid", locale)
-    grid = pictures.head_grid(
+    grid = draw_heads(
         _with_gaps(result, result.thumbnails),
         locale=locale,
         title=title,
         captions=[[translate(f"models.head.{habit}", locale) for habit in row] for row in result.habits],
-        selected=(result.layer - 1, result.head - 1),
+        layer=result.layer,
+        head=result.head,
         high=float(result.thumbnails.max()),
-        thumbnail=THUMBNAIL,
     )
     return (
         pictures.numbers(figures)
