@@ -117,7 +117,7 @@ class AttentionDifference:
     """Second minus first attention on the N units that two texts share.
 
     `weights` is (layers, H, N, N) in [-1, 1]. Its rows need not sum to 0: weight on units that only one of the texts
-    has (`only_first`, `only_second`) is left out.
+    has (`only_first`, `only_second`) is left out. Of two heads on one text, nothing is left out.
     """
 
     units_first: tuple[Unit, ...]
@@ -316,6 +316,25 @@ def difference(first: AttentionMap, second: AttentionMap) -> AttentionDifference
         only_first=tuple(sorted(set(range(len(first.units))) - set(ours))),
         only_second=tuple(sorted(set(range(len(second.units))) - set(theirs))),
         weights=second.weights[:, :, theirs][..., theirs] - first.weights[:, :, ours][..., ours],
+    )
+
+
+def subtract_head(attention: AttentionMap, *, layer: int, head: int) -> AttentionDifference:
+    """Every head minus one of them, on the same text: rows sum to 0, and those of that head itself are 0.
+
+    Raises:
+        InvalidInput: there is no such layer or head, or rows and columns are not the same units.
+    """
+    check_head(layer, head, layers=attention.layers, heads=attention.heads)
+    if attention.read is not None:
+        raise InvalidInput("error.model.not_comparable")
+    return AttentionDifference(
+        units_first=attention.units,
+        units_second=attention.units,
+        pairs=tuple(UnitPair(place, place, True) for place in range(len(attention.units))),
+        only_first=(),
+        only_second=(),
+        weights=attention.weights - attention.weights[layer, head],
     )
 
 

@@ -18,6 +18,7 @@ from core.models.attention import (
     head_summary,
     hide_special,
     own_hooks,
+    subtract_head,
     top_links,
 )
 from core.models.inputs import Unit, Window
@@ -267,3 +268,18 @@ def test_other_encoders(folder: Path, tmp_path: Path) -> None:
     _sums_to_one(attend(TEXT, loaded, pair="猫"))
     with pytest.raises(ModelUnavailable, match="no_head_detail"):
         head_detail(TEXT, loaded, layer=1, head=1, query=2)
+
+
+def test_a_head_is_subtracted_from_all_heads(tiny: LoadedModel) -> None:
+    attention = attend(TEXT, tiny)
+    change = subtract_head(attention, layer=1, head=2)
+    np.testing.assert_allclose(change.weights[0, 3], attention.weights[0, 3] - attention.weights[1, 2])
+    np.testing.assert_allclose(change.weights.sum(axis=-1), 0, atol=1e-5)
+    assert not change.weights[1, 2].any()
+    assert [(pair.first, pair.second, pair.same) for pair in change.pairs] == [
+        (n, n, True) for n in range(len(attention.units))
+    ]
+    for layer, head, key in ((3, 0, "layer_index"), (0, 4, "head_index"), (-1, 0, "layer_index")):
+        with pytest.raises(InvalidInput) as refusal:
+            subtract_head(attention, layer=layer, head=head)
+        assert refusal.value.key == f"error.model.{key}"
