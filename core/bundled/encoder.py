@@ -21,9 +21,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.bundled.corpus import draw_sample, segment_sample
-from core.bundled.evaluation import COUNTS, METRICS
+from core.bundled.evaluation import COUNTS
 from core.bundled.files import read_json, write_json
-from core.bundled.pretraining import Pace, export_model, find_checkpoint, note_plan, train_model
+from core.bundled.pretraining import (
+    METRICS,
+    START,
+    Pace,
+    export_model,
+    find_checkpoint,
+    note_plan,
+    read_earlier,
+    train_model,
+)
 from core.bundled.recipe import Recipe, Request
 from core.bundled.shards import LOWER, VECTORS, part_weights
 from core.bundled.start import start_from_counts
@@ -36,7 +45,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FOLDER = Path("models/encoder")  # under the assets
-START = "start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +167,8 @@ def export(work: Path, folder: Path) -> None:
         "tokens_in_sample": len(stream),
         "megabytes": read_json(work / "mix.json"),
         **read_json(work / "run.json"),
+        **read_earlier(work),
     }
-    if (work / START).exists():
-        training["earlier"] = read_json(work / START / METRICS)["training"]
     write_json(folder / METRICS, {"training": training})
     for path in folder.iterdir():
         path.chmod(0o644)

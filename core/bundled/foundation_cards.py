@@ -147,7 +147,7 @@ def write_encoder_card(metrics: Mapping[str, Any], config: Mapping[str, Any]) ->
         rate=shape["learning_rate"],
         optimizer="Muon for the matrices inside and AdamW for the rest" if "weight_decay" in shape else "AdamW",
         repeats=_tell_repeats(shape.get("repeated", 0.0)),
-        earlier=_tell_earlier(training.get("earlier")),
+        earlier=tell_earlier(training.get("earlier")),
         seed=training["seed"],
         held_out_seed=held_out["seed"],
         row_tokens=held_out["row_tokens"],
@@ -183,11 +183,12 @@ def _tell_repeats(share: float) -> str:
     )
 
 
-def _tell_earlier(training: Mapping[str, Any] | None) -> str:
+def tell_earlier(training: Mapping[str, Any] | None) -> str:
     """What the model went on from, where it did not begin anew."""
     seen = 0.0
     while training:
-        seen += training["steps"] * training["shape"]["tokens_per_step"] / 1e6
+        tokens = training.get("tokens_per_step") or training["shape"]["tokens_per_step"]
+        seen += training["steps"] * tokens / 1e6
         training = training.get("earlier")
     return f"; it went on from an earlier state that had seen {seen:.1f} M tokens" if seen else ""
 

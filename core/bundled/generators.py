@@ -4,6 +4,7 @@ sample.txt  a mix of whole documents in which today's prose leads
 stream.npy  its token ids by the bundled Unigram, </s> after each document
 leads.npz   token ids of paragraphs and of their opening phrase, for the encoder-decoder
 mix.json    the megabytes of each corpus       run.json    how the run trains, and its plans
+start/      an earlier model to go on from (only where somebody put it)
 checkpoints/
 """
 
@@ -14,13 +15,22 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from core.bundled.corpus import WRITING_SHARES, draw_sample
 from core.bundled.files import read_json, whole, write_json
-from core.bundled.pretraining import Pace, export_model, find_checkpoint, note_plan, train_model
+from core.bundled.pretraining import (
+    METRICS,
+    START,
+    Pace,
+    export_model,
+    find_checkpoint,
+    note_plan,
+    read_earlier,
+    train_model,
+)
 from core.bundled.recipe import Recipe, Request
 from core.bundled.shards import READER, VECTORS, part_weights
 from core.bundled.start import start_with_copying
@@ -28,14 +38,14 @@ from core.training.engine import pick_attention
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from transformers import LlamaConfig, PreTrainedModel, PreTrainedTokenizerBase, T5Config
+    from transformers import LlamaConfig, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase, T5Config
 
     TokenIds = NDArray[np.uint16]
 
+Model = TypeVar("Model", bound="PreTrainedModel")
 log = logging.getLogger(__name__)
 
 UNIGRAM = Path("tokenizers/unigram")  # under the assets
-METRICS = "metrics.json"
 SENTINELS = 100
 POSITIONS = 512
 LENGTH, TARGET_LENGTH = 128, 64  # tokens that the shipped models were mostly trained on
@@ -65,7 +75,7 @@ class DecoderShape:
 
 @dataclass(frozen=True, slots=True)
 class Seq2SeqShape:
-    """The size of the encoder-decoder and of its training; half of its batches restore spans, half write leads."""
+    """The size of the encoder-decoder and of its training: batches restore spans, but one in `lead_every` writes leads."""
 
     width: int = 256
     layers: int = 4
@@ -76,6 +86,7 @@ class Seq2SeqShape:
     lead_length: int = 28
     density: float = 0.15
     mean_span: float = 3.0
+    lead_every: int = 4
     learning_rate: float = 1.5e-3
 
 
@@ -198,7 +209,7 @@ def train_decoder(request: Request, shape: DecoderShape) -> Path:
     set_seed(request.seed)
     note_plan(request.work, request.steps, seed=request.seed, shape=shape, checkpoint=find_checkpoint(request.work))
     stream = np.load(request.work / "stream.npy", mmap_mode="r")
-    model = LlamaForCausalLM(configure_decoder(shape, len(load_unigram(request.assets))))
+    model = _start(LlamaForCausalLM, request.work, configure_decoder(shape, len(load_unigram(request.assets))))
     batches = CausalBatches(
         stream, steps=request.steps, rows=shape.rows, length=shape.length, share_long=shape.share_long,
         seed=request.seed,
@@ -222,8 +233,8 @@ def train_seq2seq(request: Request, shape: Seq2SeqShape) -> Path:
     if not (request.work / "leads.npz").exists():
         encode_leads(request.work / "sample.txt", request.work / "leads.npz", tokenizer, shape=shape)
     leads = np.load(request.work / "leads.npz")
-    model = T5ForConditionalGeneration(configure_seq2seq(shape, len(tokenizer)))
-    if checkpoint is None:
+    model = _start(T5ForConditionalGeneration, request.work, configure_seq2seq(shape, len(tokenizer)))
+    if checkpoint is None and not (request.work / START).exists():
         start_with_copying(model, seed=request.seed)
     batches = Seq2SeqBatches(
         np.load(request.work / "stream.npy", mmap_mode="r"),
@@ -234,6 +245,7 @@ def train_seq2seq(request: Request, shape: Seq2SeqShape) -> Path:
         length=shape.length,
         density=shape.density,
         mean_span=shape.mean_span,
+        lead_every=shape.lead_every,
         sentinels=find_sentinels(tokenizer),
         end=tokenizer.eos_token_id,
         seed=request.seed,
@@ -255,7 +267,8 @@ def export(
     checkpoint = find_checkpoint(request.work)
     assert checkpoint is not None  # the model was read from it
     parameters = model.num_parameters()
-    export_model(model, folder, dropout=0.1)
+    # A decoder has none. What headlines share with the encoder-decoder stays as it is, and was never taught with any.
+    export_model(model, folder, dropout=0.0)
     if model.config.is_encoder_decoder:
         part_weights(folder, (VECTORS, READER))
     tokenizer.save_pretrained(folder)
@@ -268,6 +281,7 @@ def export(
         "tokens_in_sample": len(np.load(request.work / "stream.npy", mmap_mode="r")),
         "megabytes": read_json(request.work / "mix.json"),
         **read_json(request.work / "run.json"),
+        **read_earlier(request.work),
     }
     write_json(folder / METRICS, {"training": training})
     for path in folder.iterdir():
@@ -315,6 +329,16 @@ def export_seq2seq(request: Request) -> None:
         task="span-corruption",
         seen=shape.rows * shape.length,
     )
+
+
+def _start(kind: type[Model], work: Path, config: PreTrainedConfig) -> Model:
+    """Begin anew, or with the weights of the earlier model where there is one."""
+    import torch
+
+    earlier = work / START
+    if not earlier.exists():
+        return kind(config)
+    return kind.from_pretrained(earlier, config=config, dtype=torch.float32)
 
 
 def _checkpoint(request: Request) -> Path:

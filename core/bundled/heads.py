@@ -16,7 +16,7 @@ from typing import Any
 from core.bundled import labelled
 from core.bundled.files import read_json, write_json
 from core.bundled.gathering import Gathered, write_lines
-from core.bundled.pretraining import SHARD_SIZE
+from core.bundled.pretraining import SHARD_SIZE, has_fast_bf16
 from core.bundled.recipe import Recipe, Request
 from core.bundled.shards import LOWER, READER, VECTORS, Part, share_weights
 from core.data.source import DataSource
@@ -45,9 +45,8 @@ class Head:
 
 
 FINE = Hyperparameters(
-    epochs=3, batch_size=32, learning_rate=2e-4, weight_decay=0.01, max_length=128, precision="bf16",
-    length_grouping=True, seed=1,
-)  # fmt: skip
+    epochs=3, batch_size=32, learning_rate=2e-4, weight_decay=0.01, max_length=128, length_grouping=True, seed=1
+)
 
 HEADS = (
     Head("sentiment", "classification", "encoder", partial(labelled.gather_sentiment, comments=60_000, seed=1),
@@ -101,7 +100,7 @@ def configure(head: Head, request: Request) -> RunConfig:
             validation=str(request.work / "data/validation.jsonl"),
             labels=head.labels,
         ),
-        hyperparameters=replace(head.settings, seed=request.seed),
+        hyperparameters=replace(head.settings, seed=request.seed, precision="bf16" if has_fast_bf16() else "fp32"),
         options=head.options,
         frozen=tuple(piece for part in head.shared for piece in part.pieces),
     )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch.nn import Parameter
 from torch.optim import AdamW, Muon, Optimizer
+from torch.overrides import TorchFunctionMode
 from transformers import PreTrainedModel
+
+from core.bundled.pretraining import has_fast_bf16
 
 OUTSIDE = (
     "embed",
@@ -17,6 +21,16 @@ OUTSIDE = (
     "predictions",
     "relative_attention_bias",
 )  # parts of names: what meets the vocabulary
+
+
+class SinglePrecision(TorchFunctionMode):
+    """Let torch's Muon compute in float32 what it would compute in bf16, which some CPUs only imitate, at a tenth of it."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Replace the one conversion; everything else as it is."""
+        if func is torch.Tensor.bfloat16:
+            return args[0].to(torch.float32, copy=True)
+        return func(*args, **(kwargs or {}))
 
 
 class MuonWithAdamW(Optimizer):
@@ -48,8 +62,9 @@ class MuonWithAdamW(Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> Any:
         """Let both parts take their step."""
-        for part in self.parts:
-            part.step()
+        with nullcontext() if has_fast_bf16() else SinglePrecision():
+            for part in self.parts:
+                part.step()
 
     def state_dict(self) -> dict[str, Any]:
         """The states of both parts."""

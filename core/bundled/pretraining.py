@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, TrainerCallback
 
 SHARD_SIZE = "9MB"  # no file of the project is larger than 10 MB
+START = "start"  # in the work folder: an earlier model to go on from, where somebody put one
+METRICS = "metrics.json"  # of an exported model: how it was trained, and later what was measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,13 @@ class Pace:
     save_every: int = 300  # steps
 
 
+def has_fast_bf16() -> bool:
+    """Whether bf16 trains faster than fp32 here: on a GPU and on CPUs with its instructions; others imitate it."""
+    import torch
+
+    return torch.cuda.is_available() or torch.backends.cpu.get_cpu_capability() == "AVX512"
+
+
 def find_checkpoint(work: Path) -> Path | None:
     """Find the newest checkpoint of a work folder."""
     from transformers.trainer_utils import get_last_checkpoint
@@ -38,6 +47,12 @@ def find_checkpoint(work: Path) -> Path | None:
     folder = work / "checkpoints"
     newest = get_last_checkpoint(str(folder)) if folder.exists() else None
     return Path(newest) if newest else None
+
+
+def read_earlier(work: Path) -> dict[str, Any]:
+    """Read how the model that this run went on from was trained: under ``earlier``, or nothing where it began anew."""
+    facts = work / START / METRICS
+    return {"earlier": read_json(facts)["training"]} if facts.exists() else {}
 
 
 def train_model(
@@ -67,7 +82,7 @@ def train_model(
             learning_rate=pace.learning_rate,
             warmup_steps=pace.warmup,
             use_cpu=not torch.cuda.is_available(),
-            bf16=torch.cuda.is_available() or torch.backends.cpu.get_cpu_capability() == "AVX512",
+            bf16=has_fast_bf16(),
             save_steps=pace.save_every,
             save_total_limit=2,
             logging_steps=max(1, steps // 100),

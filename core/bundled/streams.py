@@ -43,7 +43,7 @@ class CausalBatches(Dataset[dict[str, Tensor]]):
 
 
 class Seq2SeqBatches(Dataset[dict[str, Tensor]]):
-    """Every even step restores hidden spans of running text, every odd step writes the lead of a paragraph."""
+    """Steps restore hidden spans of running text, but one in every `lead_every` writes the leads of paragraphs."""
 
     def __init__(
         self,
@@ -56,10 +56,12 @@ class Seq2SeqBatches(Dataset[dict[str, Tensor]]):
         length: int,
         density: float,
         mean_span: float,
+        lead_every: int,
         sentinels: Sequence[int],
         end: int,
         seed: int,
     ) -> None:
+        self.lead_every = lead_every
         self.stream, self.paragraphs, self.leads = stream, paragraphs, leads
         self.steps, self.rows, self.length = steps, rows, length
         self.density, self.mean_span, self.sentinels, self.end, self.seed = density, mean_span, sentinels, end, seed
@@ -70,11 +72,14 @@ class Seq2SeqBatches(Dataset[dict[str, Tensor]]):
         return self.steps
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
-        return self.write_leads(step) if step % 2 else self.restore_spans(step)
+        leads = step // self.lead_every  # so many steps before this one wrote leads
+        if step % self.lead_every == self.lead_every - 1:
+            return self.write_leads(leads)
+        return self.restore_spans(step - leads)
 
     def restore_spans(self, step: int) -> dict[str, Tensor]:
         """One batch of span corruption (Raffel et al. 2020); the lengths are alike, so nothing is padded."""
-        rows = cut_rows(self.stream, self.order, step // 2, rows=self.rows, length=self.length)
+        rows = cut_rows(self.stream, self.order, step, rows=self.rows, length=self.length)
         noisy = [
             corrupt_spans(
                 Piece(row, np.arange(len(row))),
@@ -90,7 +95,7 @@ class Seq2SeqBatches(Dataset[dict[str, Tensor]]):
 
     def write_leads(self, step: int) -> dict[str, Tensor]:
         """One batch of paragraphs (B, T) and their leads (B, U)."""
-        chosen = take(self.lead_order, step // 2, self.rows)
+        chosen = take(self.lead_order, step, self.rows)
         ids = torch.from_numpy(self.paragraphs[chosen].astype(np.int64))
         labels = torch.from_numpy(self.leads[chosen].astype(np.int64))
         return {

@@ -13,7 +13,7 @@ from typing import Any
 
 from core.bundled.corpus import SOURCES
 from core.bundled.files import read_json
-from core.bundled.foundation_cards import FRONT, draw_rows
+from core.bundled.foundation_cards import FRONT, draw_rows, tell_earlier
 
 TRAINING = "training.json"
 
@@ -361,7 +361,8 @@ def describe_training(training: Mapping[str, Any]) -> str:
     if (steps := training.get("steps")) is not None:
         took = f" in {_tell_time(float(training['seconds']))}" if training.get("seconds") else ""
         seen = f" of {int(training['tokens_per_step']):,} tokens" if training.get("tokens_per_step") else ""
-        parts.append(f"Trained for {int(steps):,} steps{seen}{took}, seed {training.get('seed', '?')}.")
+        earlier = tell_earlier(training.get("earlier"))
+        parts.append(f"Trained for {int(steps):,} steps{seen}{took}, seed {training.get('seed', '?')}{earlier}.")
     settings = [
         f"{name.replace('_', ' ')} {value}"
         for name, value in _flatten({**training.get("shape", {}), **training.get("config", {})})

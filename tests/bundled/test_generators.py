@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from core.bundled.generators import (
     train_seq2seq,
 )
 from core.bundled.recipe import Request
+from core.bundled.task_cards import describe_training
 from core.tasks.loaded import load_task_model, predict
 from tests.bundled.family import ASSETS
 from tests.bundled.tiny import write_corpus, write_documents
@@ -110,3 +112,20 @@ def test_the_encoder_decoder_learns_and_is_shipped(place: Request) -> None:
     assert len(AutoTokenizer.from_pretrained(folder)) == model.config.vocab_size
     loaded = load_task_model(str(folder))
     assert loaded.setup.options["mean_span"] == 3.0
+
+
+def test_a_run_goes_on_from_an_earlier_model(place: Request) -> None:
+    first = Request(place.data, place.work / "first", place.assets, megabytes=1, seed=1, steps=24)
+    ignored = shutil.ignore_patterns("decoder", "seq2seq", "first", "further")
+    shutil.copytree(place.work, first.work, ignore=ignored)
+    train_seq2seq(first, SEQ2SEQ)
+    export_seq2seq(first)
+    further = replace(first, work=place.work / "further", seed=2)
+    shutil.copytree(place.work, further.work, ignore=ignored)
+    shutil.copytree(first.assets / "models/seq2seq", further.work / "start")
+    train_seq2seq(further, SEQ2SEQ)
+    assert read_losses(further.work)[0] < read_losses(first.work)[0] - 0.5
+    export_seq2seq(further)
+    metrics = json.loads((first.assets / "models/seq2seq/metrics.json").read_text(encoding="utf-8"))
+    assert metrics["training"]["earlier"]["seed"] == 1
+    assert "went on from an earlier state" in describe_training(metrics["training"])

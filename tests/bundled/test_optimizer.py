@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -67,3 +68,15 @@ def test_a_restored_optimizer_goes_on_as_if_nothing_had_been() -> None:
     scheduler.step()
     for name, parameter in whole.named_parameters():
         torch.testing.assert_close(parameter, stopped.get_parameter(name), rtol=0, atol=0)
+
+
+def test_single_precision_takes_the_same_step_but_for_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = {}
+    for fast in (True, False):
+        monkeypatch.setattr("core.bundled.optimizer.has_fast_bf16", lambda fast=fast: fast)
+        model = build_model()
+        before = model.model.layers[0].mlp.up_proj.weight.detach().clone()
+        take_steps(model, MuonWithAdamW(model, learning_rate=1e-2, weight_decay=0.0), 1)
+        moved[fast] = model.model.layers[0].mlp.up_proj.weight.detach() - before
+    assert not torch.equal(moved[True], moved[False])
+    torch.testing.assert_close(moved[False], moved[True], rtol=0, atol=0.05 * float(moved[True].abs().max()))

@@ -17,8 +17,8 @@ def build_seq2seq() -> Seq2SeqBatches:
     paragraphs = np.tile(np.array([11, 12, 13, 14, END, 0], dtype=np.uint16), (7, 1))
     leads = np.tile(np.array([11, END, 0], dtype=np.uint16), (7, 1))
     return Seq2SeqBatches(
-        STREAM, paragraphs, leads, steps=6, rows=4, length=24, density=0.15, mean_span=3.0, sentinels=SENTINELS,
-        end=END, seed=2,
+        STREAM, paragraphs, leads, steps=6, rows=4, length=24, density=0.15, mean_span=3.0, lead_every=2,
+        sentinels=SENTINELS, end=END, seed=2,
     )  # fmt: skip
 
 
