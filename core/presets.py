@@ -12,8 +12,8 @@ from core.settings import ROOT, Limits
 
 Task = Literal[
     "tokenizer", "masked-lm", "causal-lm", "seq2seq",
-    "classification", "pair-classification", "similarity", "tagging", "tagging-crf", "simcse", "simcse-supervised",
-    "headline",
+    "classification", "pair-classification", "similarity", "multiple-choice", "tagging", "tagging-crf", "simcse",
+    "simcse-supervised", "headline",
 ]  # fmt: skip
 
 
@@ -33,6 +33,8 @@ class Preset:
     revision: str = "main"
     pickled: bool = False
 
+
+OWN = "mine:"  # begins the name of what lies in a visitor's workspace, where a model could be named too
 
 # Models that have learned nothing but to predict tokens.
 ENCODERS = (
@@ -62,6 +64,7 @@ HEADS = (
     Preset("similarity", "similarity", "similarity", 6.8, "CC BY-SA 4.0", bundled=True),
     Preset("simcse", "simcse", "simcse", 6.8, "CC BY-SA 4.0", bundled=True),
     Preset("simcse-supervised", "simcse-supervised", "simcse-supervised", 6.8, "CC BY-SA 4.0", bundled=True),
+    Preset("choice", "choice", "multiple-choice", 1.8, "CC BY-SA 4.0", bundled=True),
     Preset("tagging", "tagging", "tagging", 6.8, "CC BY-SA 4.0", bundled=True),
     Preset("tagging-crf", "tagging-crf", "tagging-crf", 6.8, "CC BY-SA 4.0", bundled=True),
     Preset("headline", "headline", "headline", 8.6, "CC BY-SA 4.0", bundled=True),
@@ -99,6 +102,11 @@ def locate(name: str, presets: tuple[Preset, ...]) -> str:
     return name
 
 
+def is_own(name: str) -> bool:
+    """Whether it names something that a visitor brought: see `core.analysis.sources`."""
+    return name.startswith(OWN)
+
+
 def is_path(name: str) -> bool:
     """Whether a model is named by a place on this machine's disk."""
     return Path(name).is_absolute() or name.startswith((".", "~"))
@@ -110,7 +118,7 @@ def permit(name: str, presets: tuple[Preset, ...], limits: Limits) -> None:
     Raises:
         NotAllowedHere: the mode offers the catalogue only, or no folders of the machine.
     """
-    if name in ids(presets):
+    if name in ids(presets) or is_own(name):
         return
     if is_path(name):
         if not limits.local_folders:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import shutil
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InvalidInput
+from core.settings import ROOT
 
 WORKSPACE_COOKIE = "lab-workspace"
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -70,6 +72,11 @@ def _last_use(path: Path) -> float:
         return path.stat().st_mtime
     except FileNotFoundError:
         return float("inf")
+
+
+def workspaces_folder() -> Path:
+    """Where the visitors' folders lie: the setting ``--workspace``, which `app.py` hands on as its variable."""
+    return Path(os.environ.get("LAB_WORKSPACE", ROOT / "workspace"))
 
 
 def new_identity() -> str:

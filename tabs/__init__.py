@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tabs import positions
 from tabs._kit.exhibit import Exhibit
+from tabs.analysis import errors
 from tabs.attention import (
     ablation,
     attribution,
@@ -40,4 +41,5 @@ EXHIBITS: tuple[Exhibit, ...] = (
     unigram.EXHIBIT,
     vocabulary.EXHIBIT,
     counting.EXHIBIT,
+    errors.EXHIBIT,
 )

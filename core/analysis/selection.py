@@ -28,14 +28,15 @@ class Filter:
     """Which rows to show; every part that is set has to hold.
 
     `gold` and `predicted` name labels any of which will do (of texts with entities: a type that occurs among them).
-    `pattern` is a regular expression that has to be found in one of the texts of a row. Lengths include both ends and
-    count in `unit`; `longest` 0 means no limit.
+    `pattern` is a regular expression that has to be found in one of the texts of a row; with `literal`, it is what it
+    is and means nothing else. Lengths include both ends and count in `unit`; `longest` 0 means no limit.
     """
 
     outcome: Outcome = "all"
     gold: tuple[str, ...] = ()
     predicted: tuple[str, ...] = ()
     pattern: str = ""
+    literal: bool = False
     shortest: int = 0
     longest: int = 0
     unit: Unit = "characters"
@@ -98,7 +99,7 @@ def select_rows(table: ErrorTable, chosen: Filter, *, among: Integers | None = N
         if chosen.longest > 0:
             passing &= lengths <= chosen.longest
     if chosen.pattern:
-        passing &= match_pattern(table, chosen.pattern)
+        passing &= match_pattern(table, chosen.pattern, literal=chosen.literal)
     if among is not None:
         inside = np.zeros(len(table), dtype=np.bool_)
         inside[among] = True
@@ -106,8 +107,8 @@ def select_rows(table: ErrorTable, chosen: Filter, *, among: Integers | None = N
     return np.flatnonzero(passing)
 
 
-def match_pattern(table: ErrorTable, pattern: str) -> Booleans:
-    """Whether a regular expression is found in any text of each row, (N,).
+def match_pattern(table: ErrorTable, pattern: str, *, literal: bool = False) -> Booleans:
+    """Whether a regular expression, or a `literal` text, is found in any text of each row, (N,).
 
     Raises:
         InvalidInput: ``error.analysis.pattern``, ``error.analysis.long_pattern``.
@@ -121,7 +122,8 @@ def match_pattern(table: ErrorTable, pattern: str) -> Booleans:
     compute: Any = pyarrow.compute
     try:
         for texts in table.searchable:
-            found |= compute.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
+            match = compute.match_substring if literal else compute.match_substring_regex
+            found |= match(texts, pattern).to_numpy(zero_copy_only=False)
     except (pyarrow.ArrowInvalid, UnicodeEncodeError) as error:
         reason = str(error).removeprefix("Invalid regular expression: ")
         raise InvalidInput("error.analysis.pattern", reason=reason[:120]) from None

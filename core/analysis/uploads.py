@@ -44,6 +44,7 @@ _ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )  # fmt: skip
 _PROBABILITY = re.compile(r"(?:p|prob|proba|probability|確率)[._:](.+)", re.IGNORECASE)
 _NUMBERED_CHOICE = re.compile(r"choice_?(\d+)")
+MOST_ANSWERS = 50  # different values of a column that may be taken for labels
 _SLACK = 0.02  # by how much rounded probabilities may miss 1, for each label
 
 
@@ -91,6 +92,42 @@ def match_columns(source: Table, task: str) -> dict[str, str]:
         InvalidInput: ``error.analysis.task``.
     """
     return _map_names(source.columns, [name for name, _ in list_fields(task)])
+
+
+def propose_columns(source: Table, task: str) -> dict[str, str]:
+    """As `match_columns`; for what no name tells, a proposal by what stands in the first rows.
+
+    Texts are the longest columns, gold and predicted answers two that hold the same few values, in that order. Whoever
+    brought the file has to confirm it.
+
+    Raises:
+        InvalidInput: ``error.analysis.task``.
+    """
+    found = match_columns(source, task)
+    rows = [row.values for row in source.rows[:200]]
+    cells = {name: [str(values.get(name, "")) for values in rows] for name in source.columns}
+    free = [name for name in source.columns if name not in found.values()]
+    if missing := [name for name in ("gold", "predicted") if name not in found]:
+        pair = _find_alike(cells, [found[name] for name in ("gold", "predicted") if name in found], free)
+        for name, column in zip(missing, pair, strict=False):
+            found[name] = column
+            free.remove(column)
+    texts = [name for name, needed in list_fields(task) if needed and name not in (*found, "gold", "predicted")]
+    longest = sorted(free, key=lambda name: -sum(map(len, cells[name])))[: len(texts)]
+    found |= dict(zip(texts, sorted(longest, key=source.columns.index), strict=False))
+    return found
+
+
+def _find_alike(cells: Mapping[str, Sequence[str]], known: Sequence[str], free: Sequence[str]) -> Sequence[str]:
+    """The column that shares the most values with the known one, or the two that share the most; [] when none do."""
+    best, most = [], 0.0
+    for place, one in enumerate(known or free):
+        for other in free if known else free[place + 1 :]:
+            first, second = set(cells[one]), set(cells[other])
+            shared = len(first & second) / max(len(first | second), 1)
+            if max(len(first), len(second)) <= MOST_ANSWERS and shared > most:
+                best, most = ([other] if known else [one, other]), shared
+    return best
 
 
 def read_upload(

@@ -41,13 +41,15 @@ class JobKind:
     """Long work an exhibit starts: `render` turns the stored result (plain JSON values) into HTML.
 
     With `work`, which makes a job of a query, a button in a view starts it (`foot.start_button`); without, the exhibit
-    submits it itself. `amount` writes how many steps are done, and how many there are.
+    submits it itself. `amount` writes how many steps are done, and how many there are. `cures` is the key of an error
+    whose notice offers the job (its button is called ``<name>.start``); when it is done, the exhibit draws again.
     """
 
     name: str
     render: Callable[[Any, Locale], str]
     work: Callable[[Any], Work] | None = None
     amount: Callable[[int], str] = "{:,}".format
+    cures: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from core.downloads.plans import SHELVES, Wanted, find_shelf, is_here
 from core.downloads.work import JOB, fetch
 from core.errors import AppError, NotAllowedHere
 from core.i18n import Locale, translate
-from core.presets import is_path
+from core.presets import is_own, is_path
 from tabs._kit import foot, pictures
 from tabs._kit.context import Context
 from tabs._kit.events import NOT_DOWNLOADED, as_params, as_told_here, sentence
@@ -38,7 +38,7 @@ def find_wanted(query: queries.Query) -> dict[str, list[Wanted]]:
         if purpose := find_shelf(queries.bounds(type(query), name).options):
             bundled, value = {preset.id for preset in SHELVES[purpose] if preset.bundled}, getattr(query, name)
             for source in dict.fromkeys(value if isinstance(value, tuple) else (value,)):
-                if source not in bundled and not is_path(source):
+                if source not in bundled and not is_path(source) and not is_own(source):
                     wanted.setdefault(name, []).append(Wanted(source, purpose))
     return wanted
 
@@ -68,8 +68,13 @@ def submit(query: queries.Query, context: Context, identity: str) -> str:
 
 
 def explain(error: Exception, exhibit: Exhibit, values: Mapping[str, Any], context: Context, locale: Locale) -> str:
-    """Why there is no picture; for a model that can be fetched its size and a button."""
+    """Why there is no picture; for a model that can be fetched its size and a button, and for a job that helps one."""
     error = as_told_here(error, context.limits)
+    cure = next((kind for kind in exhibit.jobs if isinstance(error, AppError) and error.key == kind.cures), None)
+    if cure:
+        label = html.escape(translate(f"{cure.name}.start", locale))
+        params = as_params(queries.make(exhibit.query, values))
+        return notice(sentence(error, locale), foot.start_button(label, cure.name, params))
     if not (isinstance(error, AppError) and error.key == NOT_DOWNLOADED):
         return notice(sentence(error, locale))
     query = queries.make(exhibit.query, values)

@@ -19,7 +19,7 @@ from core.analysis.report import WORDS, Findings, write_csv, write_report
 from core.analysis.selection import Filter, select_rows
 from core.analysis.table import ErrorTable, write_answer
 from core.analysis.tags import Tags
-from core.analysis.uploads import guess_task, list_fields, match_columns, read_upload
+from core.analysis.uploads import guess_task, list_fields, match_columns, propose_columns, read_upload
 from core.data.examples import EntitySpan
 from core.data.files import read_file
 from core.data.rows import Row, Table, make_table
@@ -296,3 +296,29 @@ def test_names_of_slices_may_be_translated() -> None:
     report = write_report(table, Findings(slices=[SliceScore("gold", "a", 1, 0.0, 0.0, 0.8)]), catalogue)
     assert "| by gold | a | 1 | 0.0000 | 0.0000–0.8000 |" in report
     assert write_answer(table.gold[0]) == "a"
+
+
+def test_odd_names_are_told_by_what_stands_below_them() -> None:
+    rows = [
+        {
+            "番": str(n),
+            "感想": f"とても良い店だった {n}",
+            "答": "good",
+            "機械": "bad" if n % 3 else "good",
+            "都市": "東京",
+        }
+        for n in range(30)
+    ]
+    rows[0]["答"] = "bad"
+    source = make_table("odd.csv", [Row(n + 2, row) for n, row in enumerate(rows)])
+    assert match_columns(source, "classification") == {}
+    assert propose_columns(source, "classification") == {"text": "感想", "gold": "答", "predicted": "機械"}
+    named = make_table(
+        "half.csv", [Row(row.line, dict(row.values) | {"label": row.values["答"]}) for row in source.rows]
+    )
+    assert propose_columns(named, "classification")["gold"] == "label"
+
+
+def test_columns_that_hold_nothing_alike_are_not_taken_for_answers() -> None:
+    source = make_table("t.csv", [Row(n, {"a": f"文{n}", "b": str(n)}) for n in range(100)])
+    assert propose_columns(source, "classification") == {"text": "a"}

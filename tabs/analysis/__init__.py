@@ -1,0 +1,1 @@
+"""Chapter 5.3: where a model errs, and why."""

@@ -1,0 +1,87 @@
+"""Which predictions are analysed: choosing them, and saying where they are from."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from core import query as queries
+from core.analysis.browsing import Provenance
+from core.analysis.sources import OFFERED, predict_source
+from core.data.rows import BrokenRow
+from core.i18n import Locale, translate, words
+from core.presets import HEADS
+from tabs._kit import foot, pictures
+from tabs._kit.exhibit import JobKind
+from tabs._kit.words import both
+
+PREDICTING = JobKind(
+    "predict-sample",
+    lambda result, locale: "",
+    work=lambda query: predict_source(query.source),
+    cures="error.analysis.not_predicted",
+)
+BUNDLED = tuple(preset.id for preset in HEADS if preset.bundled and preset.id in OFFERED)
+
+
+def source(default: str = "sentiment") -> str:
+    """The query field that names the predictions: see `core.analysis.sources`."""
+    return queries.one_of(default, *OFFERED, free=True)
+
+
+def chips(*names: str, reset: Mapping[str, Any]) -> None:
+    """Buttons for bundled models; `reset` are fields that mean nothing on another table."""
+    buttons = "".join(foot.pick_button(both(f"analysis.source.{name}"), {"source": name, **reset}) for name in names)
+    gr.HTML(f'<div class="lab-chips" role="group">{buttons}</div>', js_on_load=None, apply_default_css=False)
+
+
+def label(name: str, locale: Locale) -> str:
+    """A label of the data, and what it means where that is known."""
+    key = f"analysis.label.{name}"
+    return translate(key, locale) if key in words(locale) else name
+
+
+def name_model(model: str, locale: Locale) -> str:
+    """What the page calls a model."""
+    key = f"model.{model}"
+    return translate(key, locale) if key in words(locale) else model
+
+
+def name_data(data: str, locale: Locale) -> str:
+    """What the page calls a sample or a file."""
+    key = f"analysis.data.{data.removeprefix('sample:')}"
+    return translate(key, locale) if data.startswith("sample:") and key in words(locale) else data
+
+
+def tell_source(source: Provenance, locale: Locale) -> str:
+    """One line on what is analysed; of a file also what was read as what, and the rows that could not be used."""
+    data = name_data(source.data, locale)
+    key = "analysis.source.model" if source.model else "analysis.source.file"
+    told = translate(key, locale, data=data, model=name_model(source.model, locale), rows=f"{source.rows:,}")
+    parts = [f'<p class="lab-note">{html.escape(told)}</p>']
+    if source.columns:
+        listed = ", ".join(f"{name} ← {column}" for name, column in source.columns.items())
+        parts.append(pictures.note(translate("analysis.source.columns", locale, columns=listed)))
+    if source.broken:
+        parts.append(_tell_broken(source, locale))
+    return "".join(parts)
+
+
+def _tell_broken(source: Provenance, locale: Locale) -> str:
+    lines = [[f"{row.line:,}", _reason(row, locale)] for row in source.told]
+    names = [translate(f"analysis.broken.{name}", locale) for name in ("line", "reason")]
+    told = translate("analysis.broken", locale, count=f"{source.broken:,}", shown=len(lines))
+    table = pictures.table(names, lines, caption=told, numeric=(0,))
+    return f'<details class="lab-fold"><summary>{html.escape(told)}</summary>{table}</details>'
+
+
+def _reason(row: BrokenRow, locale: Locale) -> str:
+    return translate(row.key, locale, **row.params) if row.key in words(locale) else row.key
+
+
+def go_on(slug: str, source: str) -> str:
+    """A button to another exhibit that opens it on the same predictions."""
+    return foot.goto_button(both(f"{slug}.open"), slug, {"source": source})

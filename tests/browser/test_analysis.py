@@ -1,0 +1,119 @@
+"""Error analysis in a browser: from the matrix to the row, a file of one's own, and what a reload keeps."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from core.i18n import translate
+from tests.app import RunningApp
+from tests.browser.test_page import DRAWN, open_exhibit
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(locale="ja-JP", viewport={"width": 1280, "height": 900})
+    yield context
+    context.close()
+
+
+def shown(page: Page) -> int:
+    """How many rows pass, by the line above the table."""
+    told = page.locator("#tab-errors .lab-view [role=status]").inner_text()
+    return int(re.findall(r"[\d,]+", told)[-1].replace(",", ""))
+
+
+def until(page: Page, count: int) -> None:
+    wanted = translate("analysis.rows.count", "ja", total=f"{count:,}", rows="{}").split("{}")[-1]
+    expect(page.locator("#tab-errors .lab-view [role=status]")).to_contain_text(wanted, timeout=DRAWN)
+
+
+def test_a_cell_filters_the_rows_and_the_link_says_so(app: RunningApp, context: BrowserContext) -> None:
+    page = open_exhibit(context, app.url, "errors")
+    cell = page.locator("#tab-errors .lab-cell").nth(1)
+    count = int(cell.locator("strong").inner_text())
+    cell.click()
+    until(page, count)
+    page.wait_for_function("location.search.includes('predicted=negative')", timeout=DRAWN)
+    other = open_exhibit(context, app.url, "errors", **dict(re.findall(r"(gold|predicted)=(\w+)", page.url)))
+    until(other, count)
+    expect(other.locator("#tab-errors .lab-cell[aria-pressed=true]")).to_have_count(1)
+
+
+def test_a_row_opens_and_closes_by_keyboard(app: RunningApp, context: BrowserContext) -> None:
+    page = open_exhibit(context, app.url, "errors")
+    row = page.locator("#tab-errors .lab-row-text button").first
+    row.focus()
+    page.keyboard.press("Enter")
+    detail = page.locator("#tab-errors .lab-detail")
+    expect(detail).to_contain_text("−ln", timeout=DRAWN)
+    expect(page.locator("#tab-errors [aria-expanded=true]").first).to_be_visible()
+    page.locator("#tab-errors .lab-row-text button").first.click()
+    expect(detail).to_have_count(0, timeout=DRAWN)
+
+
+def test_a_point_of_the_scatter_opens_its_pair(app: RunningApp, context: BrowserContext) -> None:
+    page = open_exhibit(context, app.url, "errors", source="similarity")
+    page.locator("#tab-errors circle").nth(16).click()
+    expect(page.locator("#tab-errors .lab-opened")).to_have_count(1, timeout=DRAWN)
+    expect(page.locator("#tab-errors circle.lab-chosen")).to_have_count(1)
+
+
+def write(path: Path, rows: int, names: tuple[str, ...]) -> Path:
+    """Predictions, every twentieth row of which is broken."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(names)
+        for n in range(rows):
+            text = f"{n}番目の店は{'とても良かった' if n % 2 else 'がっかりした'}。"
+            full = [text, "good" if n % 2 else "bad", "good" if n % 3 else "bad", "0.7"]
+            writer.writerow(full[:2] if n % 20 == 7 else full)
+    return path
+
+
+def test_a_file_with_odd_names_and_broken_rows_is_analysed(
+    app: RunningApp, context: BrowserContext, tmp_path: Path
+) -> None:
+    page = open_exhibit(context, app.url, "errors")
+    page.get_by_text(translate("analysis.upload", "ja"), exact=True).click()
+    path = write(tmp_path / "odd.csv", 400, ("感想文", "ほんとう", "機械の答え", "自信"))
+    page.locator("#tab-errors input[type=file]").set_input_files(path)
+    expect(page.locator("#tab-errors .lab-error")).to_contain_text(
+        translate("analysis.upload.incomplete", "ja")[:20], timeout=DRAWN
+    )
+    page.locator("#errors-read").click()
+    until(page, 380)
+    view = page.locator("#tab-errors .lab-view").first
+    expect(view).to_contain_text(translate("analysis.broken", "ja", count="20", shown=20))
+    expect(view).to_contain_text("odd.csv")
+    assert "odd.csv" not in page.url
+    page.locator('#tab-errors .lab-filters [data-pick*=\'"outcome":"wrong"\']').click()
+    page.wait_for_function("location.search.includes('outcome=wrong')", timeout=DRAWN)
+    wrong = shown(page)
+    assert 0 < wrong < 380
+    page.reload()
+    until(page, wrong)
+    expect(page.locator("#tab-errors .lab-view").first).to_contain_text("odd.csv")
+    assert "Traceback" not in app.log.read_text(encoding="utf-8")
+
+
+def test_fifty_thousand_rows_stay_quick(app: RunningApp, context: BrowserContext, tmp_path: Path) -> None:
+    """What the issue asks: a filter within 300 ms; here the server's share of it, which others' work does not blur."""
+    page = open_exhibit(context, app.url, "errors")
+    page.get_by_text(translate("analysis.upload", "ja"), exact=True).click()
+    path = write(tmp_path / "many.csv", 50_000, ("text", "label", "predicted", "confidence"))
+    page.locator("#tab-errors input[type=file]").set_input_files(path)
+    until(page, 47_500)
+    page.locator('#tab-errors .lab-filters [data-pick*=\'"outcome":"wrong"\']').click()
+    page.wait_for_function("location.search.includes('outcome=wrong')", timeout=DRAWN)
+    badge = page.locator("#tab-errors lab-tail .lab-tag").last.inner_text()
+    milliseconds = float(re.findall(r"[\d.]+", badge)[0])
+    assert translate("kit.milliseconds", "ja", milliseconds=f"{milliseconds:.1f}") == badge
+    assert milliseconds < 300
