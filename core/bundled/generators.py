@@ -75,7 +75,7 @@ class DecoderShape:
 
 @dataclass(frozen=True, slots=True)
 class Seq2SeqShape:
-    """The size of the encoder-decoder and of its training: batches restore spans, but one in `lead_every` writes leads."""
+    """The size of the model and of its training; one batch in `lead_every` writes leads, others restore spans."""
 
     width: int = 256
     layers: int = 4
@@ -91,11 +91,17 @@ class Seq2SeqShape:
 
 
 def load_unigram(assets: Path, *, sentinels: int = 0) -> PreTrainedTokenizerBase:
-    """Load the bundled Unigram, with as many sentinels at the end of its vocabulary as T5 wants."""
+    """Load the bundled Unigram; with sentinels as T5 has it: those end its vocabulary, and </s> ends each text."""
+    from tokenizers.processors import TemplateProcessing
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(assets / UNIGRAM)
-    tokenizer.add_special_tokens({"extra_special_tokens": [f"<extra_id_{n}>" for n in range(sentinels)]})
+    if sentinels:
+        tokenizer.add_special_tokens({"extra_special_tokens": [f"<extra_id_{n}>" for n in range(sentinels)]})
+        end = tokenizer.eos_token
+        tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+            single=f"$A {end}", pair=f"$A {end} $B {end}", special_tokens=[(end, tokenizer.eos_token_id)]
+        )
     return tokenizer
 
 

@@ -6,7 +6,6 @@ They lie outside the project in a data folder, one subfolder each, as the cards 
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
@@ -17,13 +16,12 @@ from core.bundled.made_pairs import gather_made_pairs
 from core.bundled.splits import split_jnli
 from core.data.examples import TaggedText
 from core.data.splits import normalize_content
+from core.search.windows import split_sentences
 from core.settings import ROOT
 
 SAMPLES = ROOT / "assets/samples"
 JUDGES = "scored pairs of JSTS's training part"
 TAUGHT_CHARACTERS = (20, 110)  # of a sentence that the tagger is taught with
-SENTENCE = re.compile(r"[^。\n]*(?:[。\n]+|$)")
-
 
 ECONOMY_WATCHERS = LabelledSet(
     "economy_watchers", "comments on business, judged by their writers",
@@ -257,7 +255,7 @@ def gather_reading(data: Path, *, whole: float, characters: int, seed: int) -> G
 def crop_context(row: Row, *, characters: int, rng: random.Random) -> Row:
     """Keep the sentence of the answer and neighbours on random sides while all have at most so many characters."""
     answer = row["answers"][0]
-    sentences = SENTENCE.findall(row["context"])
+    sentences = split_sentences(row["context"])
     borders = [0, *accumulate(map(len, sentences))]
     first = max(place for place, border in enumerate(borders[:-1]) if border <= answer["answer_start"])
     last = next(place for place in range(first, len(sentences)) if borders[place + 1] >= _end(answer))

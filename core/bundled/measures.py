@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,6 +52,7 @@ Scores = dict[str, Numbers]  # task, metric
 
 TRAINING_MEGABYTES = 24.0  # of text that the n-gram models count, about 9 million tokens
 CANDIDATES = 100  # of each search that the hybrid one joins
+WINDOW = 120  # characters of a passage that one vector tells
 DEPTHS = (1, 10)
 
 
@@ -363,22 +364,29 @@ def _compare_retrieval(data: Path) -> Scores:
 
 
 def _judge_retrieval(shipped: Shipped, data: Path) -> Measured:
-    """BPR as it searches: the real vector of the question on the bits of the passages; a tie counts against it."""
+    """BPR as it searches: the question's real vector on the bits of the passages' windows; a tie counts against it."""
     from core.search.fusion import fuse, fuse_scores
     from core.search.hits import top_hits
+    from core.search.windows import cut_windows, take_best
     from core.tasks.retrieval import embed_retrieval, encode_passages
     from core.tasks.tokenizing import encode_texts
 
     words = _search_words(data)
     length = int(shipped.setup.options.get("question_length", 128))
-    queries, passages = embed_retrieval(
+    windows = [
+        (place, replace(passage, text=text))
+        for place, passage in enumerate(words.passages)
+        for text in cut_windows(passage.text, characters=WINDOW)
+    ]
+    queries, vectors = embed_retrieval(
         shipped.model,
         encode_texts(shipped.tokenizer, [one.question for one in read_searches(data)], max_length=length),
-        encode_passages(shipped.tokenizer, words.passages, max_length=shipped.setup.max_length),
+        encode_passages(shipped.tokenizer, [window for _, window in windows], max_length=shipped.setup.max_length),
         shipped.tokenizer,
         batch_size=32,
-    )  # (Q, D), (P, D)
-    scores = queries @ np.where(passages >= 0, np.float32(1), np.float32(-1)).T  # (Q, P)
+    )  # (Q, D), (W, D)
+    found = queries @ np.where(vectors >= 0, np.float32(1), np.float32(-1)).T  # (Q, W)
+    scores = take_best(found, [place for place, _ in windows], count=len(words.passages))  # (Q, P)
     right = np.take_along_axis(scores, words.gold[:, None], axis=1)
     ranks = (scores >= right).sum(axis=1)  # (Q,)
     dense = [top_hits(row, CANDIDATES) for row in scores]

@@ -24,7 +24,7 @@ OUTSIDE = (
 
 
 class SinglePrecision(TorchFunctionMode):
-    """Let torch's Muon compute in float32 what it would compute in bf16, which some CPUs only imitate, at a tenth of it."""
+    """Let torch's Muon compute in float32 what it would compute in bf16, which some CPUs only imitate."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Replace the one conversion; everything else as it is."""

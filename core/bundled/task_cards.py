@@ -241,6 +241,8 @@ SUBJECTS: Mapping[str, Subject] = MappingProxyType(
                 "Questions of its training were written with the passage in view and share words with it; where they "
                 "do not, it finds less.",
                 "Search by words is hard to beat at this size; the two together serve best where the table says so.",
+                "The table cuts passages into windows of whole sentences, at most 120 characters, and ranks each by "
+                "its best one (`core.search.windows`): one vector for a whole paragraph finds less.",
             ),
             "bert, feature-extraction, retrieval, japanese",
         ),

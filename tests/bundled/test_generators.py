@@ -109,7 +109,10 @@ def test_the_encoder_decoder_learns_and_is_shipped(place: Request) -> None:
     folder = request.assets / "models/seq2seq"
     model = AutoModelForSeq2SeqLM.from_pretrained(folder)
     assert model.dtype == torch.float32
-    assert len(AutoTokenizer.from_pretrained(folder)) == model.config.vocab_size
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert len(tokenizer) == model.config.vocab_size
+    # What does not fit is cut before the end mark, as any T5 tokenizer does it.
+    assert tokenizer(PARAGRAPH, truncation=True, max_length=8)["input_ids"][-1] == model.config.eos_token_id
     loaded = load_task_model(str(folder))
     assert loaded.setup.options["mean_span"] == 3.0
 
