@@ -205,6 +205,7 @@
     if (button.dataset.toggle === "lecture") {
       const on = document.documentElement.classList.toggle("lab-lecture");
       store.set("lab:lecture", on ? "1" : "0");
+      dispatchEvent(new Event("resize"));   // rows of tabs are measured again, and pictures drawn with larger letters
     }
     if (button.dataset.twin !== undefined) {
       const twin = button.closest("lab-twin");

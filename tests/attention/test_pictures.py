@@ -308,3 +308,22 @@ def test_input_longer_than_the_model_is_refused_where_no_window_helps(folder: Pa
     with pytest.raises(InvalidInput) as refusal:
         filling.explore(filling.Query(text=TEXT * 30, model=str(folder)))
     assert refusal.value.key == "error.model.too_many_tokens"
+
+
+@pytest.mark.parametrize(
+    ("module", "model", "scales"),
+    [
+        (steps, "folder", ["signed", "attention"]),
+        (attribution, "folder", ["signed", "attention"]),
+        (filling, "folder", ["probability"]),
+        (ablation, "folder", ["probability", "probability"]),
+        (lens, "decoder", ["probability"]),
+    ],
+    ids=lambda value: getattr(value, "__name__", "").rpartition(".")[2] or None,
+)
+def test_bars_have_the_colour_of_what_they_measure(
+    module: Any, model: str, scales: list[str], request: pytest.FixtureRequest
+) -> None:
+    result = module.explore(module.Query(text=TEXT, model=str(request.getfixturevalue(model))))
+    drawn = "".join(module.show(result, "ja"))
+    assert re.findall(r'<figure class="lab-bars[^"]*" data-scale="([^"]*)"', drawn) == scales

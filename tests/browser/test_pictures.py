@@ -140,3 +140,24 @@ def test_what_scrolls_inside_its_box_is_taken_away_whole(app: RunningApp, browse
     assert width >= inner[0]
     assert box.evaluate("box => box.scrollLeft") == inner[2] == 120
     context.close()
+
+
+@pytest.mark.parametrize("context", ["light", "dark"], indirect=True)
+def test_every_quantity_has_a_colour_of_its_own(app: RunningApp, context: BrowserContext) -> None:
+    page = open_exhibit(context, app, "attribution")
+    fill = "figure => getComputedStyle(figure.querySelector('.lab-bar-fill')).backgroundColor"
+    panel = page.locator("#tab-attribution")
+    attention = panel.locator("figure[data-scale=attention]")
+    assert attention.count() == 1
+    name = (
+        "() => 'rgb(' + getComputedStyle(document.body).getPropertyValue('--lab-attention').split(' ').join(', ') + ')'"
+    )
+    assert attention.evaluate(fill) == page.evaluate(name)
+    seen = {
+        scale: attention.evaluate(
+            f"(figure, scale) => {{ figure.dataset.scale = scale; return ({fill})(figure); }}", scale
+        )
+        for scale in ("attention", "probability", "similarity", "signed")
+    }
+    assert len(set(seen.values())) == len(seen)
+    assert not {"rgba(0, 0, 0, 0)"} & set(seen.values())
