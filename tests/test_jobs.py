@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import Busy, InvalidInput
-from core.jobs import Job, JobRegistry, Progress, State, Work
+from core.jobs import Begun, Job, JobRegistry, Progress, State, Work
 from core.workspaces import Workspaces, new_identity
 
 DEADLINE = 10.0
@@ -272,3 +272,118 @@ def test_workspaces_are_bounded_and_swept(workspaces: Workspaces) -> None:
 def test_a_workspace_id_is_never_a_path(workspaces: Workspaces, identity: str) -> None:
     with pytest.raises(ValueError, match="workspace id"):
         workspaces.open(identity)
+
+
+class Elsewhere:
+    """Work that goes on elsewhere: it ends when its handle stops it, and it keeps what it has."""
+
+    def __init__(self) -> None:
+        self.stopped = threading.Event()
+        self.dropped = False
+        self.steps = 0
+
+    def work(self) -> Work:
+        while not self.stopped.is_set():
+            self.steps += 1
+            yield Progress(self.steps, 1_000, seconds_left=7.0)
+            time.sleep(0.005)
+        return {"kept": self.steps}
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+    def drop(self) -> None:
+        self.dropped = True
+
+
+def test_work_with_a_handle_is_stopped_and_keeps_what_it_has(registry: JobRegistry) -> None:
+    elsewhere, owner = Elsewhere(), new_identity()
+    job_id = registry.submit(owner, kind="train", work=elsewhere.work, handle=elsewhere)
+    assert until(registry, job_id, State.RUNNING).seconds_left in (None, 7.0)
+    assert registry.is_owned(job_id, workspace=owner)
+    assert not registry.is_owned(job_id, workspace=new_identity())
+    assert not registry.cancel(job_id, workspace=new_identity())
+    assert not elsewhere.stopped.is_set()
+    assert registry.cancel(job_id, workspace=owner)
+    job = until(registry, job_id, State.DONE)
+    assert job.result == {"kept": elsewhere.steps}
+    assert not elsewhere.dropped
+
+
+def test_whoever_erases_everything_drops_what_goes_on_elsewhere(registry: JobRegistry, workspaces: Workspaces) -> None:
+    elsewhere, owner = Elsewhere(), new_identity()
+    job_id = registry.submit(owner, kind="train", work=elsewhere.work, handle=elsewhere)
+    until(registry, job_id, State.RUNNING)
+    registry.erase(owner)
+    assert elsewhere.dropped
+    assert not (workspaces.folder / owner).exists()
+    deadline = time.monotonic() + DEADLINE
+    while registry.busy_workspaces() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert not registry.busy_workspaces()
+
+
+def test_an_app_that_starts_again_follows_what_went_on_without_it(workspaces: Workspaces) -> None:
+    """In the order in which the jobs were submitted, and under the ids that pages hold."""
+    first = JobRegistry(workspaces)
+    elsewhere, owners = Elsewhere(), [new_identity() for _ in range(3)]
+    kinds = ("train", "train", "count")
+    ids = [
+        first.submit(owner, kind=kind, work=elsewhere.work, handle=elsewhere)
+        for owner, kind in zip(owners, kinds, strict=True)
+    ]
+    until(first, ids[0], State.RUNNING)
+    first.close()
+    assert not elsewhere.stopped.is_set()
+
+    asked: list[str] = []
+
+    def revive(job: Job, workspace: Path) -> Begun:
+        asked.append(workspace.name)
+        return Begun(elsewhere.work, elsewhere, 10.0)
+
+    second = JobRegistry(workspaces, revive={"train": revive})
+    try:
+        assert asked == owners[:2]
+        deadline = time.monotonic() + DEADLINE
+        while (job := second.view(ids[0])) and job.seconds_left is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        waiting = second.view(ids[1])
+        assert waiting is not None
+        assert (waiting.state, waiting.position, waiting.wait) == (State.WAITING, 1, 7.0)
+        gone = second.view(ids[2])
+        assert gone is not None
+        assert gone.state is State.INTERRUPTED
+        assert second.cancel(ids[0], workspace=owners[0])
+        until(second, ids[0], State.DONE)
+        until(second, ids[1], State.DONE)
+    finally:
+        second.close()
+
+
+def test_what_cannot_be_taken_up_counts_as_interrupted(workspaces: Workspaces) -> None:
+    first, held = JobRegistry(workspaces), Held()
+    job_id = first.submit(new_identity(), kind="train", work=held.work)
+    until(first, job_id, State.RUNNING)
+    first.close()
+    second = JobRegistry(workspaces, revive={"train": lambda job, workspace: None})
+    try:
+        left = second.view(job_id)
+        assert left is not None
+        assert left.state is State.INTERRUPTED
+    finally:
+        second.close()
+
+
+def test_the_wait_is_told_where_it_is_known(registry: JobRegistry) -> None:
+    held = Held()
+    first = registry.submit(new_identity(), kind="held", work=held.work, seconds=60.0)
+    until(registry, first, State.RUNNING)
+    second = registry.submit(new_identity(), kind="unknown", work=lambda: counting(1))
+    third = registry.submit(new_identity(), kind="count", work=lambda: counting(1))
+    waits = [registry.view(job_id) for job_id in (second, third)]
+    assert [job.position for job in waits if job] == [1, 2]
+    assert waits[0] is not None and waits[1] is not None
+    assert waits[0].wait is not None and waits[0].wait > 0
+    assert waits[1].wait is None, "nobody knows how long the second takes"
+    held.go.set()

@@ -215,6 +215,7 @@
     }
     if (button.dataset.save) await takeAway(button.closest("lab-twin"), button.dataset.save);
     if (button.dataset.act) await act(button, slug);
+    if (button.dataset.post) await post(button);
   });
 
   const act = async (button, slug) => {
@@ -601,6 +602,14 @@
       this.wait = 400;
       this.poll(job);
     }
+    replace(html) {   // what was opened or switched to in the old picture is so in the new one
+      const result = this.querySelector(".lab-job-result");
+      const opened = [...result.querySelectorAll("details")].map((fold) => fold.open);
+      const shown = [...result.querySelectorAll("lab-twin")].map((twin) => twin.querySelector("[data-twin][aria-selected=true]")?.dataset.twin);
+      result.innerHTML = html;
+      result.querySelectorAll("details").forEach((fold, n) => { fold.open = opened[n] ?? fold.open; });
+      result.querySelectorAll("lab-twin").forEach((twin, n) => { if (shown[n] > 0) twin.querySelector(`[data-twin="${shown[n]}"]`)?.click(); });
+    }
     async poll(job) {
       if (!this.isConnected || job !== this.dataset.job) return;
       const abort = new AbortController(), timer = setTimeout(() => abort.abort(), 5000);
@@ -628,14 +637,17 @@
       this.dataset.state = status.state;
       const open = ["waiting", "running"].includes(status.state), bar = this.querySelector("progress");
       if (status.total) bar.value = status.done / status.total; else bar.removeAttribute("value");
-      bar.hidden = this.button.hidden = !open;
-      const left = status.seconds_left === null ? "" : ` · ${this.words.left.replace("{seconds}", Math.ceil(status.seconds_left))}`;
-      const place = status.position ? ` · ${this.words.position.replace("{position}", status.position)}` : "";
+      bar.hidden = !open;
+      this.button.hidden = !open || !status.own || status.stopping;
+      const fill = (word, seconds) => ` · ${word.replace("{seconds}", Math.ceil(seconds)).replace("{minutes}", Math.ceil(seconds / 60))}`;
+      const left = status.seconds_left === null ? "" : fill(status.seconds_left > 100 ? this.words.minutes : this.words.left, status.seconds_left);
+      const wait = status.wait === null ? "" : fill(this.words.wait, status.wait);
+      const place = status.position ? ` · ${this.words.position.replace("{position}", status.position)}${wait}` : "";
       const steps = open && status.steps ? ` ${status.steps}` : "";
       this.tell(`${status.words}${steps}${place}${left}`);
       if (status.html !== undefined && status.html !== this.drawn) {   // a picture that grows while the job runs
         this.drawn = status.html;
-        this.querySelector(".lab-job-result").innerHTML = status.html;
+        this.replace(status.html);
       }
       if (!open && this.dataset.then) {   // it was done for the sake of a drawing
         this.forget();
@@ -654,8 +666,28 @@
     }
   };
 
+  // ---- what is the visitor's own, in a drawing that others may see too: fetched beside it
+  class Own extends Living {
+    intact() { return this.asking || this.childElementCount > 0; }
+    async render() {
+      const address = this.dataset.src;
+      this.asking = true;
+      try {
+        const reply = await fetch(`${address}${address.includes("?") ? "&" : "?"}lang=${language}`, { cache: "no-store" });
+        if (reply.ok && address === this.dataset.src) this.innerHTML = await reply.text();
+      } catch { /* without a connection it stays as it is */ } finally { this.asking = false; }
+    }
+  }
+  const post = async (button) => {
+    if (button.dataset.confirm && !confirm(button.dataset.confirm)) return;
+    const reply = await fetch(`${button.dataset.post}?lang=${language}`, { method: "POST" }).catch(() => null), own = button.closest("lab-own");
+    await own?.render();
+    if (reply && !reply.ok) own?.insertAdjacentHTML("afterbegin", `<div class="lab-error" role="alert">${escaped((await reply.json()).detail)}</div>`);
+  };
+
   customElements.define("lab-tail", Tail);
   customElements.define("lab-heatmap", HeatMap);
   customElements.define("lab-headgrid", HeadGrid);
   customElements.define("lab-job", Job);
+  customElements.define("lab-own", Own);
 })();

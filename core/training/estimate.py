@@ -14,12 +14,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InvalidInput
+from core.jobs import Progress, finish
 from core.settings import ROOT
 from core.tasks.task import Hyperparameters
 from core.training.config import RunConfig, read_config, write_config
@@ -38,6 +39,7 @@ STEPS_TIMED = 3
 EXAMPLES_PREDICTED = 32
 EXAMPLES_ENCODED = 512  # once more, without a limit
 SECONDS_AT_MOST = 240.0
+PAUSE = 0.2  # seconds from one look at the process to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +77,38 @@ def estimate(config: RunConfig, *, timeout: float = SECONDS_AT_MOST) -> Estimate
     Raises:
         InvalidInput: the run would fail: the key is the cause that its `Failed` event would have.
     """
+    return finish(estimate_apart(config, timeout=timeout))
+
+
+def estimate_apart(config: RunConfig, *, timeout: float = SECONDS_AT_MOST) -> Generator[Progress, None, Estimate]:
+    """As `estimate`, with a sign of life several times a second; close it to end the process.
+
+    Raises:
+        InvalidInput: as `estimate`.
+    """
     with tempfile.TemporaryDirectory(prefix="estimate-") as name:
         folder = RunFolder(Path(name).resolve())
         write_config(config, folder.config)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "core.training", str(folder.path), "--estimate"],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         try:
-            subprocess.run(
-                [sys.executable, "-m", "core.training", str(folder.path), "--estimate"],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=timeout,
-                check=False,
-            )
+            began = time.monotonic()
+            while process.poll() is None:
+                if time.monotonic() - began > timeout:
+                    raise InvalidInput("error.training.estimate_slow", seconds=round(timeout))
+                yield Progress(0, 0)
+                time.sleep(PAUSE)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        try:
             found = json.loads(folder.estimate.read_text(encoding="utf-8"))
-        except subprocess.TimeoutExpired:
-            raise InvalidInput("error.training.estimate_slow", seconds=round(timeout)) from None
         except FileNotFoundError:  # killed, most often for want of memory
             raise InvalidInput("training.cause.killed") from None
     if "cause" in found:

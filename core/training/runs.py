@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -38,7 +39,7 @@ from core.training.failures import killed
 from core.training.folder import CONFIG, RunFolder
 from core.training.process import last_step
 
-_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6,32}")
 
 
 class RunState(StrEnum):
@@ -93,8 +94,8 @@ class RunStore:
         self._folder = folder
 
     def create(self, config: RunConfig) -> Run:
-        """Make a run that waits to be started."""
-        identity = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+        """Make a run that waits to be started; nobody can guess the end of its id."""
+        identity = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(16)}"
         folder = RunFolder((self._folder / identity).resolve())
         folder.path.mkdir(parents=True)
         write_config(config, folder.config)
@@ -185,6 +186,25 @@ class RunStore:
         folder = self._find(identity)
         if read_state(folder) is RunState.RUNNING:
             folder.stop.touch()
+
+    def kill(self, identity: str) -> None:
+        """End a run's process and all that it started, at once; what it was about to save is lost.
+
+        Raises:
+            InvalidInput: there is none of this id.
+        """
+        import psutil
+
+        folder = self._find(identity)
+        if not folder.is_worked_on():
+            return
+        with suppress(psutil.Error):
+            process = psutil.Process(int(folder.read_process()["pid"]))
+            family = [process, *process.children(recursive=True)]
+            for one in family:
+                with suppress(psutil.Error):
+                    one.kill()
+            psutil.wait_procs(family, timeout=10)
 
     def delete(self, identity: str) -> None:
         """Remove a run with everything it made.

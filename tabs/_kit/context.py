@@ -8,6 +8,7 @@ from core.downloads.work import JOB
 from core.jobs import JobRegistry
 from core.rates import RateLimiter
 from core.settings import LIMITS, Limits, Settings
+from core.training import following
 from core.workspaces import Workspaces
 
 
@@ -36,5 +37,10 @@ def open_context(settings: Settings) -> Context:
     settings.workspace.mkdir(parents=True, exist_ok=True)
     workspaces = Workspaces(settings.workspace, limits.workspace_seconds, limits.workspace_bytes)
     workspaces.sweep()
-    jobs = JobRegistry(workspaces, waiting_limit=limits.jobs_waiting, apart=(JOB,))
+    jobs = JobRegistry(
+        workspaces,
+        waiting_limit=limits.jobs_waiting,
+        apart=(JOB,),
+        revive={following.JOB: following.revive},
+    )
     return Context(settings, workspaces, jobs, RateLimiter())

@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
@@ -55,7 +55,7 @@ def explorer(exhibit: Exhibit, limits: Limits) -> Explore:
     """
 
     @lru_cache(maxsize=CACHED_RESULTS)
-    def compute(query: Any) -> tuple[Any, float, float]:
+    def compute(query: Any, version: Hashable) -> tuple[Any, float, float]:
         """The result, when its computation began, and how long it took."""
         began = time.perf_counter()
         result = exhibit.explore(query)
@@ -65,7 +65,7 @@ def explorer(exhibit: Exhibit, limits: Limits) -> Explore:
         query: Any = queries.make(exhibit.query, values)
         admit(query, limits)
         asked = time.perf_counter()
-        result, began, seconds = compute(query)
+        result, began, seconds = compute(query, exhibit.version(query))
         return Exploration(query, result, seconds if began >= asked else None)
 
     return explore

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from core import query as queries
@@ -11,6 +12,9 @@ from core.i18n import Locale
 from core.jobs import Work
 
 if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+    from tabs._kit.context import Context
     from tabs._kit.room import Room
 
 Lane = Literal["light", "model"]
@@ -37,11 +41,20 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Submitted:
+    """A job that was put into the line; with `draw`, fields that the exhibit is drawn with at once, where it shows."""
+
+    job: str
+    draw: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
 class JobKind:
     """Long work an exhibit starts: `render` turns the stored result (plain JSON values) into HTML.
 
-    With `work`, which makes a job of a query, a button in a view starts it (`foot.start_button`); without, the exhibit
-    submits it itself. `amount` writes how many steps are done, and how many there are. `cures` is the key of an error
+    With `work`, which makes a job of a query, or `submit`, which puts one into the line for a visitor's workspace, a
+    button in a view starts it (`foot.start_button`); without, the exhibit submits it itself. Where it is not `offered`,
+    no button does. `amount` writes how many steps are done, and how many there are. `cures` is the key of an error
     whose notice offers the job (its button is called ``<name>.start``); when it is done, the exhibit draws again.
     """
 
@@ -50,6 +63,8 @@ class JobKind:
     work: Callable[[Any], Work] | None = None
     amount: Callable[[int], str] = "{:,}".format
     cures: str = ""
+    submit: Callable[[Any, Context, str], Submitted] | None = None
+    offered: Callable[[Context], bool] = lambda context: True
 
 
 @dataclass(frozen=True)
@@ -58,6 +73,8 @@ class Exhibit:
 
     `explore` is pure: a query in, a typed result out, `AppError` for what cannot be done. `show` turns the result into
     the HTML of each view. `snippet` is a script that sets ``result`` to what `evidence` reads off the same exploration.
+    `version` changes when the same query would have another result (a run that goes on); `routes` are addresses of its
+    own, below ``/lab/<slug>``.
     """
 
     slug: str
@@ -72,6 +89,8 @@ class Exhibit:
     lane: Lane = "light"
     steps: tuple[Step, ...] = ()
     jobs: tuple[JobKind, ...] = field(default=())
+    version: Callable[[Any], Hashable] = lambda query: None
+    routes: Callable[[Context], APIRouter] | None = None
 
     @property
     def chapter(self) -> int:

@@ -308,7 +308,13 @@ def job_slot(place: str) -> str:
 
 
 def job_card(
-    job_id: str, *, slug: str, locale: Locale, place: str = "", then: Mapping[str, Any] = MappingProxyType({})
+    job_id: str,
+    *,
+    slug: str,
+    locale: Locale,
+    place: str = "",
+    then: Mapping[str, Any] = MappingProxyType({}),
+    cancel: str = "job.cancel",
 ) -> str:
     """A job that the page's script follows by polling its status.
 
@@ -318,9 +324,11 @@ def job_card(
         locale: language of the words.
         place: the slot it stands in, by default that of the exhibit.
         then: fields that the exhibit is drawn with when the job is done; the card goes away.
+        cancel: the word on the button that ends it.
     """
     # As they are: the page's script fills in seconds and position.
-    told = {name: words(locale)[f"job.{name}"] for name in ("offline", "cancel", "left", "position", "lost")}
+    told = {name: words(locale)[f"job.{name}"] for name in ("offline", "left", "minutes", "position", "wait", "lost")}
+    told["cancel"] = words(locale)[cancel]
     after = f' data-then="{attribute(then)}"' if then else ""
     return (
         f'<lab-job data-job="{job_id}" data-slug="{slug}" data-place="{place or slug}"{after}'

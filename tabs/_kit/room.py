@@ -66,8 +66,11 @@ class Room:
         with gr.Accordion(t("kit.more"), open=False):
             yield
 
-    def widget(self, name: str, *, lines: int = 2, **options: Any) -> Component:
-        """The widget of one query field; its kind, bounds and default come from the query, its label from the words."""
+    def widget(self, name: str, *, lines: int = 2, typed: bool = False, **options: Any) -> Component:
+        """The widget of one query field; its kind, bounds and default come from the query, its label from the words.
+
+        With `typed` a number is typed into a box: what no slider can be set to (0.00002).
+        """
         slug, bounds = self.exhibit.slug, queries.bounds(self.exhibit.query, name)
         value = queries.default(self.exhibit.query, name)
         info = f"{slug}.{name}.info"
@@ -81,6 +84,8 @@ class Room:
             case "text":
                 # Length is checked by the handler, which explains; a silent cut here would lose what was typed.
                 component: Component = gr.Textbox(value, lines=lines, max_lines=max(lines, 8), **common)
+            case "whole" | "real" if typed:
+                component = gr.Number(value, precision=0 if bounds.kind == "whole" else None, **common)
             case "whole" | "real":
                 component = gr.Slider(bounds.low, bounds.high, value, step=bounds.step, buttons=[], **common)
             case "flag":
@@ -174,7 +179,7 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
     widgets = {name: room.widgets[name] for name in names}
     shown = [relay, *room.views, tail]
     cards = [fetched] if room.job is None else [fetched, room.job]
-    jobs = {kind.name: kind.work for kind in exhibit.jobs if kind.work}
+    jobs = {kind.name: kind for kind in exhibit.jobs if (kind.work or kind.submit) and kind.offered(context)}
     cures = {kind.name for kind in exhibit.jobs if kind.cures}
 
     def draw(values: Mapping[str, Any], request: gr.Request, verdict: Callable[[Exploration], str]) -> list[Any]:
@@ -189,10 +194,14 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
             told = fetching.explain(error, exhibit, values, context, locale)
             return [told, *(gr.skip() for _ in range(len(room.views) + 1))]
 
-    def start(name: Any, query: queries.Query, request: gr.Request) -> list[Any]:
-        """The relay's status line and the cards of the jobs, one of them new; the views stay as they are."""
+    def start(name: Any, query: queries.Query, request: gr.Request) -> tuple[list[Any], Mapping[str, Any]]:
+        """The relay's status line and the cards of the jobs, one of them new; and fields to draw with, where there are.
+
+        Without any the views stay as they are.
+        """
         locale = locale_of(request)
         untouched = [gr.skip() for _ in cards]
+        kind = jobs.get(name)
         try:
             admit_visitor(request, context)
             admit(query, context.limits)
@@ -201,15 +210,24 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
                 job = fetching.submit(query, context, identity)
                 place, then = fetching.place(exhibit), fetching.find_choice(query)
                 card = pictures.job_card(job, slug=exhibit.slug, locale=locale, place=place, then=then)
-                return ["", card, *untouched[1:]]
-            job = context.jobs.submit(identity, kind=name, work=partial(jobs[name], query))
+                return ["", card, *untouched[1:]], {}
+            if kind and kind.submit:
+                submitted = kind.submit(query, context, identity)
+                card = pictures.job_card(submitted.job, slug=exhibit.slug, locale=locale)
+                return ["", untouched[0], *([card] if not submitted.draw else untouched[1:])], submitted.draw
+            work = jobs[name].work
+            if work is None:
+                raise TypeError(f"{name} starts nothing")
+            job = context.jobs.submit(identity, kind=name, work=partial(work, query))
             if name in cures:
                 place, then = fetching.place(exhibit), as_params(query)
                 card = pictures.job_card(job, slug=exhibit.slug, locale=locale, place=place, then=then)
-                return ["", card, *untouched[1:]]
-            return ["", untouched[0], pictures.job_card(job, slug=exhibit.slug, locale=locale)]
+                return ["", card, *untouched[1:]], {}
+            return ["", untouched[0], pictures.job_card(job, slug=exhibit.slug, locale=locale)], {}
         except Exception as error:  # noqa: BLE001 - the boundary: told in words, logged when it is a defect
-            return [fetching.notice(sentence(error, locale)), *untouched]
+            if kind and kind.submit:
+                return [fetching.explain(error, exhibit, as_params(query), context, locale), *untouched], {}
+            return [fetching.notice(sentence(error, locale)), *untouched], {}
 
     def on_widget(values: Mapping[str, Any], _: gr.EventData, request: gr.Request) -> list[Any]:
         return draw(values, request, lambda found: "")
@@ -229,8 +247,10 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
         else:
             query = queries.make(exhibit.query, {**values, **params})
         if (name := sent.get("start")) in (fetching.KIND.name, *jobs):
-            status, *drawn = start(name, query, request)
-            return [*(gr.skip() for _ in widgets), *drawn, status, *(gr.skip() for _ in shown[1:])]
+            (status, *drawn), further = start(name, query, request)
+            if not further:
+                return [*(gr.skip() for _ in widgets), *drawn, status, *(gr.skip() for _ in shown[1:])]
+            query = queries.make(exhibit.query, {**vars_of(query), **further})
         answer = draw(vars_of(query), request, lambda found: notice + _verdict(exhibit, found, option, locale))
         return [*as_params(query).values(), *(gr.skip() for _ in cards), *answer]
 
@@ -243,7 +263,7 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
     return explore
 
 
-SELF_SPEAKING = (gr.Textbox, gr.Slider, gr.Checkbox, gr.CheckboxGroup, gr.Radio, gr.Dropdown)
+SELF_SPEAKING = (gr.Textbox, gr.Number, gr.Slider, gr.Checkbox, gr.CheckboxGroup, gr.Radio, gr.Dropdown)
 
 
 def vars_of(query: queries.Query) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core import query as queries
 from core.errors import Busy, InvalidInput
 from core.i18n import ASSETS, DEFAULT_LOCALE, Locale, as_locale, preferred_locale, translate
+from core.jobs import UNFINISHED
 from core.workspaces import WORKSPACE_COOKIE, is_identity, new_identity
 from tabs._kit import export, fetching
 from tabs._kit.context import Context
@@ -130,7 +131,9 @@ def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> 
         if job is None:
             raise HTTPException(404)
         locale = _locale(request)
-        status = asdict(job) | {"seconds_left": job.seconds_left, "words": translate(f"job.{job.state}", locale)}
+        word = "job.stopping" if job.stopping and job.state in UNFINISHED else f"job.{job.state}"
+        own = context.jobs.is_owned(job_id, workspace=request.cookies.get(WORKSPACE_COOKIE, ""))
+        status = asdict(job) | {"seconds_left": job.seconds_left, "words": translate(word, locale), "own": own}
         del status["result"]
         amount = kinds[job.kind].amount if job.kind in kinds else str
         status["steps"] = f"{amount(job.done)} / {amount(job.total)}" if job.total else ""
@@ -180,6 +183,9 @@ def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> 
         svg = code.svg_inline(scale=4, border=4, light="#ffffff")  # as SVG, dark on light in both themes
         return Response(svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1), media_type="image/svg+xml")
 
+    for exhibit in exhibits:
+        if exhibit.routes:
+            private.include_router(exhibit.routes(context), prefix=f"/{exhibit.slug}", dependencies=[Depends(counted)])
     app.include_router(private)
 
     @app.get("/lab/lab.{suffix}")
