@@ -45,7 +45,7 @@ class Submitted:
     """A job that was put into the line; with `draw`, fields that the exhibit is drawn with at once, where it shows."""
 
     job: str
-    draw: Mapping[str, Any] = MappingProxyType({})
+    draw: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)
