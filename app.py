@@ -21,6 +21,8 @@ def main() -> None:
     """Serve until interrupted."""
     settings = read_settings(sys.argv[1:])
     os.environ["LAB_MODELS"] = str(settings.models)
+    if settings.hub:
+        os.environ["HF_HUB_CACHE"] = str(settings.hub)
     os.environ["LAB_WORKSPACE"] = str(settings.workspace)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 

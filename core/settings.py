@@ -31,6 +31,7 @@ SETTINGS = (
     Setting("mode", "LAB_MODE", "local", "what visitors may do; public by itself on a Hugging Face Space", MODES),
     Setting("workspace", "LAB_WORKSPACE", "workspace", "folder for visitors' files and jobs"),
     Setting("models", "LAB_MODELS", "assets/models", "folder of the bundled models"),
+    Setting("hub", "LAB_HUB", "", "folder of models of the Hub, filled by `prefetch`; else the Hub client's cache"),
     Setting("password", "LAB_PASSWORD", "", "password every visitor must give, as user `lab`; for a workshop"),
 )
 
@@ -45,6 +46,7 @@ class Settings:
     workspace: Path
     models: Path
     password: str = ""
+    hub: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         workspace=_under_root(chosen.workspace),
         models=_under_root(chosen.models),
         password=chosen.password,
+        hub=_under_root(chosen.hub) if chosen.hub else None,
     )
 
 

@@ -1,8 +1,10 @@
 """The work that needs a connection, in a process of its own, which can be ended however the connection hangs.
 
-``python -m core.downloads plan PURPOSE SOURCE …`` prints what `make_plan` says of each, as JSON; ``fetch PURPOSE
-SOURCE`` prints the number of bytes received so far, a line each time, and exits with 0 when everything is here. It ends
-when its standard input does, and so with the app that started it.
+For people: ``python -m core.downloads prefetch FOLDER [NAME …]`` and ``check FOLDER`` (`core.downloads.command`).
+
+For the app: ``plan PURPOSE SOURCE …`` prints what `make_plan` says of each, as JSON; ``fetch PURPOSE SOURCE COMMIT``
+prints the number of bytes received so far, a line each time, and exits with 0 when everything is here. These two end
+when their standard input does, and so with the app that started them.
 """
 
 from __future__ import annotations
@@ -50,29 +52,34 @@ def plan(wanted: Sequence[Wanted]) -> None:
     """Print what has to be fetched, or why it cannot be."""
     told: dict[str, Any]
     try:
-        told = {"bytes": [make_plan(one).bytes for one in wanted]}
+        told = {"plans": [(found.bytes, found.commit) for found in map(make_plan, wanted)]}
     except AppError as error:
         told = {"error": type(error).__name__, "key": error.key, "params": error.params}
     sys.stdout.write(json.dumps(told))
 
 
-def fetch(wanted: Wanted) -> None:
-    """Fetch the files into the cache."""
-    snapshot_download(**wanted.selection, tqdm_class=Meter)
+def fetch(wanted: Wanted, commit: str) -> None:
+    """Fetch the files of a commit into the cache."""
+    snapshot_download(**wanted.selection | {"revision": commit}, tqdm_class=Meter)
 
 
-def main() -> None:
-    """Do what the command line asks for."""
-    verb, *named = sys.argv[1:]
-    wanted = [Wanted(source, cast(Purpose, purpose)) for purpose, source in zip(named[::2], named[1::2], strict=True)]
-    threading.Thread(target=_follow, daemon=True).start()
+def main() -> int:
+    """Do what the command line asks for; returns the exit status."""
+    verb, *named = sys.argv[1:] or [""]
     constants.DOWNLOAD_CHUNK_SIZE = CHUNK
     set_client_factory(lambda: httpx2.Client(follow_redirects=True, timeout=SILENCE))
+    if verb not in ("plan", "fetch"):
+        from core.downloads.command import run
+
+        return run(sys.argv[1:])
+    threading.Thread(target=_follow, daemon=True).start()
     if verb == "plan":
-        plan(wanted)
+        pairs = zip(named[::2], named[1::2], strict=True)
+        plan([Wanted(source, cast(Purpose, purpose)) for purpose, source in pairs])
     else:
-        for one in wanted:
-            fetch(one)
+        purpose, source, commit = named
+        fetch(Wanted(source, cast(Purpose, purpose)), commit)
+    return 0
 
 
 def _follow() -> None:
@@ -83,4 +90,4 @@ def _follow() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -9,9 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from core import query as queries
+from core.downloads.pins import BRANCH, find_pin
 from core.errors import ModelUnavailable
 from core.models.loading import IGNORED_FILES, PICKLES, WORD_FILES, check_repository, model_files, telling_by_key
-from core.presets import DECODERS, ENCODERS, HEADS, MODELS, SEQ2SEQ, TOKENIZERS, Preset, ids
+from core.presets import DECODERS, ENCODERS, HEADS, MODELS, SEQ2SEQ, TOKENIZERS, Preset, ids, is_own, is_path
 from core.text.tokenizers import VOCABULARY_FILES, holds_tokenizer
 
 Purpose = Literal["tokenizer", "encoder", "decoder", "seq2seq", "model", "task"]
@@ -32,10 +34,14 @@ SPARE_BYTES = 500_000_000  # of the disk, which stay free
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A model or tokenizer of the Hub by its id, and what it is for, which decides the files that are needed."""
+    """A model or tokenizer of the Hub by its id, and what it is for, which decides the files that are needed.
+
+    `newer`: the commit that its branch points at now, not the one that this machine uses.
+    """
 
     source: str
     purpose: Purpose
+    newer: bool = False
 
     @property
     def preset(self) -> Preset | None:
@@ -43,9 +49,19 @@ class Wanted:
         return next((preset for preset in SHELVES[self.purpose] if preset.source == self.source), None)
 
     @property
+    def branch(self) -> str:
+        """The branch that is followed, or the commit that the catalogue names."""
+        return self.preset.revision if self.preset else BRANCH
+
+    @property
     def revision(self) -> str:
-        """The branch or commit that is taken."""
-        return self.preset.revision if self.preset else "main"
+        """What is asked of the Hub: the commit that this machine uses, before there is one its branch."""
+        return self.branch if self.newer else self.pin or self.branch
+
+    @property
+    def pin(self) -> str | None:
+        """The commit that this machine uses; None before it was fetched."""
+        return find_pin(self.source, self.branch)
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -67,16 +83,29 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A download: of what, and how many bytes of it are not here yet."""
+    """A download: of what, how many bytes of it are not here yet, and at which commit."""
 
     wanted: Wanted
     bytes: int
+    commit: str
 
 
 def find_shelf(options: Sequence[str]) -> Purpose | None:
     """What a choice of these is for: the first shelf that all of them stand on; None for no choice of models."""
     shelves = (purpose for purpose, presets in SHELVES.items() if set(options) <= set(ids(presets)))
     return next(shelves, None) if options else None
+
+
+def find_wanted(query: queries.Query) -> dict[str, list[Wanted]]:
+    """The models of the Hub that a query names, by field; what each is for says the shelf that its field offers."""
+    wanted: dict[str, list[Wanted]] = {}
+    for name in queries.names(type(query)):
+        if purpose := find_shelf(queries.bounds(type(query), name).options):
+            bundled, value = {preset.id for preset in SHELVES[purpose] if preset.bundled}, getattr(query, name)
+            for source in dict.fromkeys(value if isinstance(value, tuple) else (value,)):
+                if source not in bundled and not is_path(source) and not is_own(source):
+                    wanted.setdefault(name, []).append(Wanted(source, purpose))
+    return wanted
 
 
 def is_here(wanted: Wanted) -> bool:
@@ -100,21 +129,23 @@ def make_plan(wanted: Wanted) -> Plan:
             reached.
         ServiceError: the Hub refused for a reason of its own.
     """
-    from huggingface_hub import is_offline_mode, snapshot_download
+    from huggingface_hub import HfApi, is_offline_mode, snapshot_download
     from huggingface_hub.errors import DryRunError
 
     if is_offline_mode():
         raise ModelUnavailable("error.model.offline", source=wanted.source)
     with telling_by_key(wanted.source):
+        # From here on everything is of one commit, however the branch moves.
+        commit = str(HfApi().model_info(wanted.source, revision=wanted.revision).sha)
         if wanted.purpose != "tokenizer":
             check_repository(
                 wanted.source,
-                wanted.revision,
+                commit,
                 allow_pickle=any(name in wanted.patterns for name in PICKLES),
                 encoders_only=wanted.purpose == "encoder",
             )
         try:
-            files = snapshot_download(**wanted.selection, dry_run=True)
+            files = snapshot_download(**wanted.selection | {"revision": commit}, dry_run=True)
         except DryRunError as error:  # of whatever kept the client from listing the files
             raise error.__cause__ or error from None
     if not {file.filename for file in files} & set(VOCABULARY_FILES):
@@ -127,7 +158,7 @@ def make_plan(wanted: Wanted) -> Plan:
             megabytes=missing // 10**6,
             limit=TOKENIZER_BYTES // 10**6,
         )
-    return Plan(wanted, missing)
+    return Plan(wanted, missing, commit)
 
 
 def require_disk(plans: tuple[Plan, ...]) -> None:

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.downloads.pins import repository_folder, write_pin
 from core.downloads.plans import Plan, Wanted, require_disk
 from core.errors import ModelUnavailable, ServiceError
 from core.jobs import Progress, Work
@@ -51,6 +52,7 @@ def fetch(wanted: Sequence[Wanted]) -> Work:
         for plan in plans:
             for received in _receive(plan):
                 yield Progress(done + min(received, plan.bytes), total)
+            write_pin(plan.wanted.source, plan.commit, plan.wanted.branch)
             whole.add(plan.wanted)
             done += plan.bytes
     yield Progress(done, total)
@@ -76,7 +78,7 @@ class _Child:
 
 
 def _plan(wanted: Sequence[Wanted]) -> Generator[Progress, None, tuple[Plan, ...]]:
-    with _started("plan", wanted) as child:
+    with _started("plan", [(one.purpose, one.source) for one in wanted]) as child:
         while child.runs():
             yield Progress(0, 0)
             time.sleep(PAUSE)
@@ -86,12 +88,12 @@ def _plan(wanted: Sequence[Wanted]) -> Generator[Progress, None, tuple[Plan, ...
     if "error" in told:
         kind = ServiceError if told["error"] == ServiceError.__name__ else ModelUnavailable
         raise kind(told["key"], **told["params"])
-    return tuple(Plan(one, missing) for one, missing in zip(wanted, told["bytes"], strict=True))
+    return tuple(Plan(one, *found) for one, found in zip(wanted, told["plans"], strict=True))
 
 
 def _receive(plan: Plan) -> Iterator[int]:
     """Bytes received so far, again and again until all are here."""
-    with _started("fetch", [plan.wanted]) as child:
+    with _started("fetch", [(plan.wanted.purpose, plan.wanted.source, plan.commit)]) as child:
         while child.runs():
             yield _last_number(child.said())
             time.sleep(PAUSE)
@@ -101,13 +103,13 @@ def _receive(plan: Plan) -> Iterator[int]:
 
 
 @contextmanager
-def _started(verb: str, wanted: Sequence[Wanted]) -> Iterator[_Child]:
+def _started(verb: str, wanted: Iterable[tuple[str, ...]]) -> Iterator[_Child]:
     """The process while it works; in the end it does not run any more.
 
     It holds a pipe from here as its standard input, by which it learns that the app has died. Ctrl-C is for the app,
     which ends it in its own time.
     """
-    named = [argument for one in wanted for argument in (one.purpose, one.source)]
+    named = [argument for one in wanted for argument in one]
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
         with out.open("wb") as said, err.open("wb") as complaints:
@@ -129,28 +131,19 @@ def _started(verb: str, wanted: Sequence[Wanted]) -> Iterator[_Child]:
 
 @contextmanager
 def _tidied(wanted: Sequence[Wanted], whole: Collection[Wanted]) -> Iterator[None]:
-    """When it fails inside, the cache is left without torn files, and without a name for what is not `whole` by then.
+    """When it fails inside, the cache is left without torn files of what is not `whole` by then.
 
-    A snapshot with some of the files would otherwise be loaded as a tokenizer that is not quite the right one.
+    Files that are complete stay. Nothing finds them before there is a pin: a snapshot with some of the files would be
+    loaded as a tokenizer that is not quite the right one.
     """
-    from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
-
-    cache = Path(constants.HF_HUB_CACHE)
-    places = {one: cache / repo_folder_name(repo_id=one.source, repo_type="model") for one in wanted}
-    names = {one: place / "refs" / one.revision for one, place in places.items()}
+    places = {one: repository_folder(one.source) for one in wanted}
     torn = {path for place in places.values() for path in place.glob("blobs/*.incomplete")}
-    before = {one: name.read_bytes() if name.is_file() else None for one, name in names.items()}
     try:
         yield
     except BaseException:  # among them the end of a generator that is closed
         for one in set(wanted) - set(whole):
             for path in set(places[one].glob("blobs/*.incomplete")) - torn:  # hundreds of megabytes of no use
                 path.unlink(missing_ok=True)
-            if (commit := before[one]) is None:
-                names[one].unlink(missing_ok=True)
-            else:
-                names[one].write_bytes(commit)
         raise
 
 

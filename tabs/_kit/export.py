@@ -6,15 +6,23 @@ import json
 from typing import Any
 
 from core import query as queries
+from core.downloads.plans import find_wanted
 from core.i18n import Locale, translate
 from core.sections import find_notebooks
 from core.settings import ROOT
 from tabs._kit.exhibit import Exhibit
 
 
+def code(exhibit: Exhibit, query: queries.Query, locale: Locale) -> str:
+    """The snippet, and above it at which commits the models of the Hub were used that it names."""
+    wanted = (one for named in find_wanted(query).values() for one in named)
+    used = [translate("kit.commit_used", locale, name=one.source, commit=one.pin) for one in wanted if one.pin]
+    return "".join(f"# {line}\n" for line in used) + exhibit.snippet(query)
+
+
 def script(exhibit: Exhibit, query: queries.Query, locale: Locale) -> str:
     """The snippet under a heading that names exhibit and section."""
-    return f"# {_heading(exhibit, locale)}\n{exhibit.snippet(query)}"
+    return f"# {_heading(exhibit, locale)}\n{code(exhibit, query, locale)}"
 
 
 def notebook(exhibit: Exhibit, query: queries.Query, locale: Locale) -> dict[str, Any]:
@@ -27,7 +35,7 @@ def notebook(exhibit: Exhibit, query: queries.Query, locale: Locale) -> dict[str
     cells = [
         _markdown("heading", "\n\n".join(told)),
         _markdown("setup", translate("kit.notebook_setup", locale, command=f"pip install {pins}")),
-        _code("code", exhibit.snippet(query)),
+        _code("code", code(exhibit, query, locale)),
         _code("result", "result"),
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}

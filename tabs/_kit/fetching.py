@@ -8,11 +8,10 @@ from functools import partial
 from typing import Any
 
 from core import query as queries
-from core.downloads.plans import SHELVES, Wanted, find_shelf, is_here
+from core.downloads.plans import Wanted, find_wanted, is_here
 from core.downloads.work import JOB, fetch
 from core.errors import AppError, NotAllowedHere
 from core.i18n import Locale, translate
-from core.presets import is_own, is_path
 from tabs._kit import foot, pictures
 from tabs._kit.context import Context
 from tabs._kit.events import NOT_DOWNLOADED, as_params, as_told_here, sentence
@@ -29,18 +28,6 @@ KIND = JobKind(JOB, _render, amount=lambda count: f"{count / 1e6:,.1f} MB")
 def place(exhibit: Exhibit) -> str:
     """The name of the slot in which an exhibit's downloads show."""
     return f"{exhibit.slug}-fetch"
-
-
-def find_wanted(query: queries.Query) -> dict[str, list[Wanted]]:
-    """The models of the Hub that a query names, by field; what each is for says the shelf that its field offers."""
-    wanted: dict[str, list[Wanted]] = {}
-    for name in queries.names(type(query)):
-        if purpose := find_shelf(queries.bounds(type(query), name).options):
-            bundled, value = {preset.id for preset in SHELVES[purpose] if preset.bundled}, getattr(query, name)
-            for source in dict.fromkeys(value if isinstance(value, tuple) else (value,)):
-                if source not in bundled and not is_path(source) and not is_own(source):
-                    wanted.setdefault(name, []).append(Wanted(source, purpose))
-    return wanted
 
 
 def find_missing(query: queries.Query) -> list[Wanted]:

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from core import query as queries
-from core.downloads.plans import SHELVES, find_shelf
+from core.downloads.pins import SHORT
+from core.downloads.plans import SHELVES, Wanted, find_shelf, find_wanted
 from core.i18n import Locale, translate
 from core.presets import Preset
 from core.sections import find_notebooks
 from core.values import as_json
-from tabs._kit import links
+from tabs._kit import export, links
 from tabs._kit.events import Exploration, as_params
 from tabs._kit.exhibit import Exhibit
 from tabs._kit.words import both
@@ -25,7 +26,7 @@ def tail(exhibit: Exhibit, found: Exploration, locale: Locale) -> str:
         f'<button type="button" data-act="{act}">{html.escape(translate(f"kit.{act}", locale))}</button>'
         for act in ("copy_code", "download_py", "download_ipynb")
     )
-    code = html.escape(exhibit.snippet(found.query))
+    code = html.escape(export.code(exhibit, found.query, locale))
     names = ("copy_link", "qr", "code", "qr_alt", "qr_local")
     told = {name: html.escape(translate(f"kit.{name}", locale)) for name in names}
     return (
@@ -92,12 +93,14 @@ def _badges(found: Exploration, locale: Locale) -> str:
         translate(
             "kit.model_badge",
             locale,
-            name=translate(f"model.{preset.id}", locale) if preset.bundled else preset.id,
-            where=translate("kit.bundled" if preset.bundled else "kit.hub", locale),
+            name=translate(f"model.{preset.id}", locale),
+            where=translate("kit.bundled", locale),
             megabytes=preset.megabytes,
         )
         for preset in _chosen_presets(found.query)
+        if preset.bundled
     ]
+    badges += [_describe(one, locale) for named in find_wanted(found.query).values() for one in named]
     if found.seconds is None:
         badges.append(translate("kit.remembered", locale))
     elif found.seconds < 1:
@@ -105,6 +108,15 @@ def _badges(found: Exploration, locale: Locale) -> str:
     else:
         badges.append(translate("kit.seconds", locale, seconds=f"{found.seconds:.1f}"))
     return "".join(f'<span class="lab-tag">{html.escape(badge)}</span>' for badge in badges)
+
+
+def _describe(one: Wanted, locale: Locale) -> str:
+    """A model of the Hub with its size, where the catalogue knows it, and the commit that was used."""
+    commit = (one.pin or "–")[:SHORT]
+    if one.preset is None:
+        return translate("kit.commit_badge", locale, name=one.source, commit=commit)
+    megabytes = one.preset.megabytes
+    return translate("kit.hub_badge", locale, name=one.source, megabytes=megabytes, commit=commit)
 
 
 def _chosen_presets(query: queries.Query) -> list[Preset]:

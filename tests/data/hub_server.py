@@ -17,15 +17,26 @@ Files = Mapping[str, bytes]  # path in the repository -> content
 Repository = Mapping[str, Files]  # revision -> files
 
 
-def commit_of(repository: str, revision: str) -> str:
-    """A stable commit id for a revision."""
-    return hashlib.sha1(f"{repository}@{revision}".encode()).hexdigest()
+LARGE = (".safetensors", ".bin")  # files that are stored apart from git, as the Hub does
+
+
+def commit_of(repository: str, revision: str, files: Files) -> str:
+    """The commit id of a revision, which changes with its files."""
+    told = "".join(f"{name} {git_id(content)}" for name, content in sorted(files.items()))
+    return hashlib.sha1(f"{repository}@{revision} {told}".encode()).hexdigest()
+
+
+def git_id(content: bytes) -> str:
+    """What git calls a file with this content."""
+    return hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
 
 
 class HubServer(ThreadingHTTPServer):
     """Serves data sets and `models`; ``requests`` lists what was asked for.
 
-    `pace` is the bytes of a file that travel in a second, 0 for as fast as they can.
+    `pace` is the bytes of a file that travel in a second, 0 for as fast as they can. `ranges` are the places in the
+    middle of a file from which it was asked for. `altered` are names of files whose last byte is changed on the way, so
+    many times.
     """
 
     daemon_threads = True  # a visitor who hung up in the middle of a file does not hold up the end of a test
@@ -38,6 +49,25 @@ class HubServer(ThreadingHTTPServer):
         self.broken: frozenset[str] = frozenset()  # names of files that are listed and cannot be sent
         self.gated: frozenset[str] = frozenset()
         self.requests: list[str] = []
+        self.ranges: list[int] = []
+        self.altered: dict[str, int] = {}
+        self.commits: dict[tuple[str, str], str] = {}
+
+    def commit(self, repository: str, revision: str, files: Files) -> str:
+        """`commit_of`, computed once."""
+        key = (repository, revision)
+        if key not in self.commits:
+            self.commits[key] = commit_of(repository, revision, files)
+        return self.commits[key]
+
+    def publish(self, name: str, files: Files) -> str:
+        """A new state of a model's branch ``main``; the old one stays under its commit. Returns the new commit."""
+        before = self.models[name]["main"]
+        old = self.commit(name, "main", before)
+        self.models = {**self.models, name: {**self.models[name], old: before, "main": files}}
+        self.commits[name, old] = old
+        del self.commits[name, "main"]
+        return self.commit(name, "main", files)
 
     @property
     def endpoint(self) -> str:
@@ -95,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
             (
                 (revision, files, rest.removeprefix(prefix).strip("/"))
                 for revision, files in repositories[name].items()
-                for prefix in (revision, commit_of(name, revision))
+                for prefix in (revision, self.server.commit(name, revision, files))
                 if rest == prefix or rest.startswith(f"{prefix}/")
             ),
             None,
@@ -103,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
         if found is None:
             return self._send(404, {"error": "Revision not found"}, {"X-Error-Code": "RevisionNotFound"})
         revision, files, place = found
-        commit = commit_of(name, revision)
+        commit = self.server.commit(name, revision, files)
         if api and verb == "revision":
             siblings = [{"rfilename": file, "size": len(content)} for file, content in files.items()]
             return self._send(
@@ -116,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "GET" and place in self.server.broken:
             return self._send(500, {"error": "broken"})
         if not api and verb == "resolve" and place in files:
-            return self._send_file(files[place], commit)
+            return self._send_file(place, files[place], commit)
         return self._send(404, {"error": "Entry not found"}, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": commit})
 
     def _send_tree(self, files: Files, folder: str) -> None:
@@ -132,22 +162,29 @@ class _Handler(BaseHTTPRequestHandler):
                 entries[directory] = {"type": "directory", "path": directory, "oid": "0" * 40, "size": 0}
                 if not recursive:
                     continue
-            entries[path] = {
-                "type": "file", "path": path, "oid": hashlib.sha1(content).hexdigest(), "size": len(content)
-            }  # fmt: skip
+            entries[path] = {"type": "file", "path": path, "oid": git_id(content), "size": len(content)}
+            if path.endswith(LARGE):
+                stored = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
+                entries[path] |= {"lfs": stored}
         if prefix and not entries:
             return self._send(404, {"error": "Entry not found"}, {"X-Error-Code": "EntryNotFound"})
         return self._send(200, list(entries.values()))
 
-    def _send_file(self, content: bytes, commit: str) -> None:
+    def _send_file(self, name: str, content: bytes, commit: str) -> None:
+        mark = hashlib.sha256(content).hexdigest() if name.endswith(LARGE) else git_id(content)
+        if self.command == "GET" and self.server.altered.get(name, 0):
+            self.server.altered[name] -= 1
+            content = content[:-1] + bytes([content[-1] ^ 1])
         first, last = 0, len(content) - 1
         if wanted := self.headers.get("Range"):
             start, _, end = wanted.removeprefix("bytes=").partition("-")
             first, last = int(start), min(int(end or last), last)
+            if first:
+                self.server.ranges.append(first)
         body = content[first : last + 1]
         self.send_response(206 if wanted else 200)
         self.send_header("X-Repo-Commit", commit)
-        self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
+        self.send_header("ETag", f'"{mark}"')
         self.send_header("Accept-Ranges", "bytes")
         if wanted:
             self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")

@@ -338,7 +338,7 @@ XET = f"""
 import os, psutil
 from core.downloads import work
 os.environ.pop("HF_HUB_DISABLE_XET")
-with work._started("fetch", [Wanted({TOKENIZER!r}, "tokenizer")]) as child:
+with work._started("fetch", [("tokenizer", {TOKENIZER!r}, "main")]) as child:
     told = psutil.Process(child.process.pid).environ()
 print(json.dumps(told.get("HF_HUB_DISABLE_XET")))
 """
@@ -368,3 +368,22 @@ def test_what_is_no_name_is_not_here(source: str) -> None:
     from core.downloads.plans import Wanted, is_here
 
     assert not is_here(Wanted(source, "tokenizer"))
+
+
+PINNED = f"""
+drained(fetch([Wanted({MODEL!r}, PURPOSE)]))
+one = Wanted({MODEL!r}, PURPOSE)
+print(json.dumps([one.pin, one.revision, one.branch, is_here(one)]))
+"""
+
+
+def test_what_was_fetched_once_stays_at_its_commit(hub: HubServer, published: Files, tmp_path: Path) -> None:
+    """A tokenizer first, weeks later the model: both of the commit that came first, although the branch has moved."""
+    first = hub.commit(MODEL, "main", published)
+    expected = [first, first, "main", True]
+    assert visit(f"PURPOSE = 'tokenizer'\n{PINNED}", hub, tmp_path) == expected
+    assert hub.publish(MODEL, {**published, "vocab.txt": published["vocab.txt"] + b"new\n"}) != first
+    assert visit(f"PURPOSE = 'encoder'\n{PINNED}", hub, tmp_path) == expected
+    (snapshot,) = (path for path in tmp_path.rglob("snapshots/*"))
+    assert snapshot.name == first
+    assert (snapshot / "vocab.txt").read_bytes() == published["vocab.txt"]
