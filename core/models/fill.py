@@ -109,6 +109,30 @@ def make_blank(text: str | Inputs, loaded: LoadedModel, *, position: int | None 
     return Blank(replace(inputs, ids=ids), position, None if original == mask_id else original)
 
 
+def see_blank(text: str, loaded: LoadedModel, *, position: int, first: int, limit: int) -> tuple[Inputs, int]:
+    """At most `limit` tokens of a text, from token `first` on or around a mask that is written, and where the blank is.
+
+    `position` counts within these tokens; below 0 it is the first mask that is written, else the token in the middle.
+
+    Raises:
+        InvalidInput: as `fill_mask`.
+        ModelUnavailable: as `make_blank`.
+    """
+    written, mask_id = _write_mask(text, loaded), _mask_id(loaded)
+    inputs = encode(written, loaded, first=first, limit=limit)
+    if position < 0 and mask_id not in inputs.ids:
+        content: list[int] = loaded.tokenizer.model(written, add_special_tokens=False)["input_ids"]
+        if mask_id not in content:
+            return inputs, keep_inside(position, len(inputs.ids))
+        inputs = encode(written, loaded, first=content.index(mask_id) - len(inputs.ids) // 2, limit=limit)
+    return inputs, inputs.ids.index(mask_id) if position < 0 else keep_inside(position, len(inputs.ids))
+
+
+def keep_inside(position: int, length: int) -> int:
+    """A position between the special tokens at both ends of an input; below 0 the one in the middle."""
+    return min(max(position if position >= 0 else length // 2, 1), length - 2)
+
+
 def best_candidates(probabilities: torch.Tensor, blank: Blank, loaded: LoadedModel, *, k: int) -> tuple[Candidate, ...]:
     """The k likeliest tokens of `probabilities` (V,), likeliest first."""
     best = probabilities.topk(min(max(k, 1), len(probabilities))).indices.tolist()

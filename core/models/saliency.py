@@ -47,7 +47,7 @@ class Attribution:
 
 
 def attribute(
-    text: str,
+    text: str | Inputs,
     loaded: LoadedModel,
     *,
     position: int | None = None,
@@ -55,7 +55,7 @@ def attribute(
     method: Method = "integrated-gradients",
     steps: int = 32,
 ) -> Attribution:
-    """Share a prediction out among the tokens of the text.
+    """Share a prediction out among the tokens of the text, or of the part of it that goes into the model.
 
     The gradient of the target's log probability is taken at the word embeddings only: the shared model is not
     touched. Integrated gradients average it along the straight line from the baseline to the input (midpoint rule,

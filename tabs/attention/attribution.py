@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from core import query as queries
 from core.i18n import Locale, translate
-from core.models.attention import attend
+from core.models.attention import LIMIT, attend
+from core.models.fill import see_blank
+from core.models.inputs import Window
 from core.models.loading import load_model
 from core.models.saliency import Attribution, Method, attribute
 from tabs._kit import pictures
@@ -32,6 +34,7 @@ class Query:
     steps: int = queries.within(32, 1, 256)
     layer: int = queries.within(0, 0, 64)
     position: int = queries.within(8, -1, 511)
+    first: int = queries.within(0, 0, 8_000)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Contrast:
 
     `attention` (T,) is the blank's row, mean over heads; `others` are the tokens compared: those of the text but the
     blank. `agreement` is Spearman's rank correlation of |attribution| and attention over them, None where undefined.
+    `window` is the part of the text that the model saw.
     """
 
     attribution: Attribution
@@ -48,23 +52,21 @@ class Contrast:
     agreement: float | None
     layer: int
     layers: int
+    window: Window
 
 
 def explore(query: Query) -> Contrast:
     """What a prediction rests on: ``attribution.scores`` (T,) in nats, beside the blank's ``attention`` (T,)."""
     loaded = load_model(query.model)
-    place = blanks.find_blank(query.text, loaded, query.position)
-    found = attribute(
-        query.text, loaded, position=place, method=METHODS[METHODS.index(query.method)], steps=query.steps
-    )
-    text = query.text.replace(blanks.MASK, loaded.tokenizer.model.mask_token or blanks.MASK)
-    weights = attend(text, loaded, limit=loaded.positions, masked=found.position).weights  # (layers, H, T, T)
+    inputs, place = see_blank(query.text, loaded, position=query.position, first=query.first, limit=LIMIT)
+    found = attribute(inputs, loaded, position=place, method=METHODS[METHODS.index(query.method)], steps=query.steps)
+    weights = attend(inputs.text, loaded, first=inputs.window.first, masked=place).weights  # (layers, H, T, T)
     layer = min(query.layer, loaded.layers)
     rows = weights[:, :, found.position].mean(axis=1)  # (layers, T)
     row = rows[layer - 1] if layer else rows.mean(axis=0)
     others = tuple(n for n, unit in enumerate(found.units) if not unit.special and n != found.position)
     agreement = rank_correlation(np.abs(found.scores[list(others)]), row[list(others)])
-    return Contrast(found, row.copy(), others, agreement, layer, loaded.layers)
+    return Contrast(found, row.copy(), others, agreement, layer, loaded.layers, inputs.window)
 
 
 def rank_correlation(first: npt.NDArray[np.floating], second: npt.NDArray[np.floating]) -> float | None:
@@ -88,7 +90,12 @@ def _verdict(result: Contrast, locale: Locale) -> str:
     if result.agreement is not None:
         figures.append((translate("attribution.agreement", locale), f"{result.agreement:+.2f}"))
     told = pictures.note(translate(f"attribution.agree.{_degree(result.agreement)}", locale), kind="caution")
-    return pictures.numbers(figures) + told + blanks.blank_boxes(found.units, found.position, locale)
+    return (
+        pictures.numbers(figures)
+        + told
+        + choices.window_note(result.window, locale)
+        + blanks.blank_boxes(found.units, found.position, locale)
+    )
 
 
 def _degree(agreement: float | None) -> str:
@@ -143,14 +150,16 @@ def _completeness(found: Attribution, locale: Locale) -> str:
 
 
 def snippet(query: Query) -> str:
-    """Integrated gradients in a dozen lines of PyTorch, and the attention of the same input."""
+    """Integrated gradients in a dozen lines of PyTorch; this project's own functions for a part of a long text."""
+    if query.first or (query.position < 0 and blanks.MASK in query.text and len(query.text) > LIMIT - 2):
+        return _own_snippet(query)
     points = f"(torch.arange({query.steps}) + 0.5) / {query.steps}" if query.method == METHODS[0] else "torch.ones(1)"
     row = "attention.mean(dim=0)" if not query.layer else f"attention[min({query.layer}, len(attention)) - 1]"
     target = "logits.argmax().item()" if query.position < 0 and blanks.MASK in query.text else "original"
     return f"""{models.lines_to_load(query.model, kind="AutoModelForMaskedLM")}
 model.requires_grad_(False)
 
-{blanks.lines_to_blank(query.text, query.position)}
+{blanks.lines_to_blank(query.text, query.position, options=f"truncation=True, max_length={LIMIT}, ")}
 with torch.inference_mode():
     output = model(**inputs, output_attentions=True)
 logits = output.logits[0, position]
@@ -169,6 +178,23 @@ for place in places:
     gradient += torch.autograd.grad(log_probability, point)[0] / len(places)
 scores = ((end - start) * gradient).sum(dim=-1)  # (T,) in nats
 result = {{"attribution": scores.numpy().round(4).tolist(), "attention": {row}.numpy().round(4).tolist()}}
+print(result)
+"""
+
+
+def _own_snippet(query: Query) -> str:
+    row = "rows.mean(axis=0)" if not query.layer else f"rows[min({query.layer}, len(rows)) - 1]"
+    return f"""from core.models.attention import LIMIT, attend
+from core.models.fill import see_blank
+from core.models.loading import load_model
+from core.models.saliency import attribute
+
+loaded = load_model({query.model!r})
+window = {{"first": {query.first}, "limit": LIMIT}}  # the part of the text that the model sees
+inputs, position = see_blank({query.text!r}, loaded, position={query.position}, **window)
+found = attribute(inputs, loaded, position=position, method={query.method!r}, steps={query.steps})
+rows = attend(inputs.text, loaded, first=inputs.window.first, masked=position).weights[:, :, position].mean(axis=1)
+result = {{"attribution": found.scores.round(4).tolist(), "attention": {row}.round(4).tolist()}}
 print(result)
 """
 
@@ -193,8 +219,8 @@ def build(room: Room) -> None:
         room.widget("method")
         with room.more():
             room.widget("steps")
-        room.picked("layer")
-        room.picked("position")
+        for name in ("layer", "position", "first"):
+            room.picked(name)
     with room.results():
         room.view()
         room.view()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.i18n import Locale, translate
-from core.models.fill import Candidate
+from core.models.fill import Candidate, keep_inside
 from core.models.inputs import Unit, encode
 from core.models.loading import LoadedModel
 from tabs._kit import pictures
@@ -20,18 +20,17 @@ def find_blank(text: str, loaded: LoadedModel, position: int) -> int | None:
     written = text.replace(MASK, mask)
     if position < 0 and mask in written:
         return None
-    length = len(encode(written, loaded).ids)
-    return min(max(position if position >= 0 else length // 2, 1), length - 2)
+    return keep_inside(position, len(encode(written, loaded).ids))
 
 
-def lines_to_blank(text: str, position: int) -> str:
+def lines_to_blank(text: str, position: int, *, options: str = "") -> str:
     """The same in a script: ``inputs`` and ``ids`` with the mask in place, its ``position``, the ``original`` id."""
     if position < 0 and MASK in text:
         place = "(ids == tokenizer.mask_token_id).nonzero()[0].item()"
     else:
         place = f"min({max(position, 1)}, len(ids) - 2)" if position >= 0 else "len(ids) // 2"
     written = f"{text!r}.replace({MASK!r}, tokenizer.mask_token)" if MASK in text else repr(text)
-    return f"""inputs = tokenizer({written}, return_tensors="pt")
+    return f"""inputs = tokenizer({written}, {options}return_tensors="pt")
 ids = inputs["input_ids"][0]
 position = {place}
 original = ids[position].item()

@@ -327,3 +327,34 @@ def test_bars_have_the_colour_of_what_they_measure(
     result = module.explore(module.Query(text=TEXT, model=str(request.getfixturevalue(model))))
     drawn = "".join(module.show(result, "ja"))
     assert re.findall(r'<figure class="lab-bars[^"]*" data-scale="([^"]*)"', drawn) == scales
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"text": TEXT * 30, "position": 3},
+        {"text": TEXT * 30, "position": 3, "first": 40, "layer": 2},
+        {"text": TEXT * 30, "position": -1},
+        {"text": TEXT * 20 + "猫は[MASK]を食べた。" + TEXT * 20, "position": -1},
+        {"text": "猫は[MASK]を食べた。" + TEXT * 20, "position": -1, "first": 40},
+        {"text": TEXT, "position": 3},
+    ],
+    ids=range(6),
+)
+def test_a_prediction_in_a_long_text_is_traced_through_a_window(
+    folder: Path, fields: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    query = attribution.Query(model=str(folder), steps=4, **fields)
+    result = attribution.explore(query)
+    found, window = result.attribution, result.window
+    assert len(found.units) == len(result.attention) <= 64  # what this model takes
+    drawn = attribution.show(result, "en")[0]
+    assert (f"of {window.total}" in drawn) == window.truncated == (len(fields["text"]) > 60)
+    if "[MASK]" in fields["text"]:
+        assert found.units[found.position].label == "[MASK]"
+    names: dict[str, Any] = {}
+    exec(attribution.snippet(query).replace("max_length=128", "max_length=64"), names)
+    assert capsys.readouterr().out
+    shown = attribution.evidence(result)
+    for name, row in names["result"].items():
+        np.testing.assert_allclose(row, shown[name], atol=2e-4)
