@@ -47,6 +47,7 @@ class Room:
         self.widgets: dict[str, Component] = {}
         self.views: list[gr.HTML] = []
         self.job: gr.HTML | None = None
+        self.offered: list[Mapping[str, Any]] = []  # what its chips set
 
     @contextmanager
     def inputs(self) -> Iterator[None]:
@@ -128,6 +129,7 @@ class Room:
     def examples(self, field: str, *values: Any) -> None:
         """Chips that set one field; the text itself is the label, or the words ``<slug>.<field>.<value>``."""
         chips = "".join(self._chip({field: value}, value) for value in values)
+        self.offered += [{field: value} for value in values]
         gr.HTML(f'<div class="lab-chips" role="group">{chips}</div>', js_on_load=None, apply_default_css=False)
 
     def presets(self, *settings: Mapping[str, Any]) -> None:
@@ -135,6 +137,7 @@ class Room:
         chips = "".join(
             foot.pick_button(both(f"{self.exhibit.slug}.preset.{n}"), params) for n, params in enumerate(settings)
         )
+        self.offered += settings
         gr.HTML(f'<div class="lab-chips" role="group">{chips}</div>', js_on_load=None, apply_default_css=False)
 
     def _chip(self, params: Mapping[str, Any], value: Any) -> str:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 
 import gradio as gr
@@ -32,6 +33,7 @@ from tabs._kit.doors import Page, open_at
 from tabs._kit.events import Explore, admit_visitor, sentence
 from tabs._kit.exhibit import Exhibit
 from tabs._kit.page import build_page
+from tabs._kit.shipped import read_results
 from tabs._kit.theme import theme
 from tabs._kit.words import LANGUAGE_COOKIE, catalogue
 
@@ -49,7 +51,7 @@ def create_app(exhibits: Sequence[Exhibit], context: Context, *, sweep_seconds: 
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        threading.Thread(target=_warm_up, args=(explorers,), name="warm-up", daemon=True).start()
+        threading.Thread(target=_warm_up, args=(exhibits, explorers), name="warm-up", daemon=True).start()
         sweeping = asyncio.create_task(_sweep_regularly(context, sweep_seconds))
         try:
             yield
@@ -81,11 +83,16 @@ def create_app(exhibits: Sequence[Exhibit], context: Context, *, sweep_seconds: 
     return app
 
 
-def _warm_up(explorers: Sequence[Explore]) -> None:
-    """Draw every default once: libraries load and results are remembered while visitors read the contents."""
-    for explore in explorers:
+def _warm_up(exhibits: Sequence[Exhibit], explorers: Sequence[Explore]) -> None:
+    """Draw every default once: libraries load and results are remembered while visitors read the contents.
+
+    Results that come with the app are there at once; the models that gave them are loaded for what is typed next.
+    """
+    defaults = (partial(explore, {}) for explore in explorers)
+    models = (partial(exhibit.explore, exhibit.query()) for exhibit in exhibits if read_results(exhibit))
+    for work in (*defaults, *models):
         try:
-            explore({})
+            work()
         except Exception as error:  # noqa: BLE001 - the visitor who opens this exhibit is told; the log knows already
             sentence(error, DEFAULT_LOCALE)
 
