@@ -8,10 +8,12 @@
       ServiceError       a Hub, Label Studio or LLM server: bad key, rate limited, unreachable, timed out
 
 One boundary (`tabs._kit.events`) turns an `AppError` into words in the visitor's language. Anything else is a defect:
-it is logged under an incident number, and the visitor sees only that number.
+it is logged under an incident number, and the visitor sees only that number; in local mode the traceback too, folded.
 """
 
 from __future__ import annotations
+
+import traceback
 
 
 class AppError(Exception):
@@ -44,3 +46,9 @@ class NotAllowedHere(AppError):  # noqa: N818
 
 class ServiceError(AppError):
     """Another server failed to do its part."""
+
+
+def write_trace(error: BaseException) -> str:
+    """The traceback of a defect, or of what lies behind an expected failure; empty for one that says everything."""
+    told = error.__cause__ if isinstance(error, AppError) else error
+    return "".join(traceback.format_exception(told)) if told else ""

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
-from core.errors import AppError, Busy
+from core.errors import AppError, Busy, write_trace
 from core.values import as_json
 from core.workspaces import Workspaces
 
@@ -101,6 +101,7 @@ class Job:
     wait: float | None = None  # seconds until it starts, where that can be told
     stopping: bool = False  # somebody asked it to end early
     told_left: float | None = None  # by the work itself
+    trace: str = ""  # of a defect, where the registry keeps them
 
     @property
     def seconds_left(self) -> float | None:
@@ -148,11 +149,16 @@ class JobRegistry:
         waiting_limit: int = 20,
         apart: Collection[str] = (),
         revive: Mapping[str, Revive] = MappingProxyType({}),
+        traces: bool = False,
     ) -> None:
-        """`revive` takes up again, by kind, what another app left unfinished; all else counts as interrupted."""
+        """`revive` takes up again, by kind, what another app left unfinished; all else counts as interrupted.
+
+        With `traces`, a job that failed keeps the traceback.
+        """
         self._workspaces = workspaces
         self._waiting_limit = waiting_limit
         self._apart = frozenset(apart)
+        self._traces = traces
         self._entries: dict[str, _Entry] = {}  # unfinished jobs only, in the order in which they came
         self._lock = threading.Condition()
         self._closing = False
@@ -290,10 +296,12 @@ class JobRegistry:
             outcome = outcome or {"state": State.INTERRUPTED if self._closing else State.CANCELLED}
         except AppError as error:
             outcome = {"state": State.FAILED, "error": error.key, "error_params": error.params}
-        except Exception:
+            outcome |= {"trace": write_trace(error)} if self._traces else {}
+        except Exception as error:
             incident = secrets.token_hex(4)
             logger.exception("incident %s in job %s", incident, entry.job.kind)
             outcome = {"state": State.FAILED, "error": "error.incident", "error_params": {"incident": incident}}
+            outcome |= {"trace": write_trace(error)} if self._traces else {}
         with self._lock:
             entry.job = replace(entry.job, **{k: v for k, v in outcome.items() if k != "state"})
             self._end(entry, outcome["state"])

@@ -63,10 +63,11 @@ class Limits:
     jobs_waiting: int
     requests_per_minute: int  # of one visitor; 0 for no limit
     requests_per_address: int  # in a minute, of all behind one address: a class shares one
+    tracebacks: bool = False  # a defect is shown with its traceback; otherwise with a number that the log explains
 
 
 LIMITS: Mapping[Mode, Limits] = {
-    "local": Limits(8_000, 50_000_000, 2_000_000_000, 30 * 86_400, True, True, True, 20, 0, 0),
+    "local": Limits(8_000, 50_000_000, 2_000_000_000, 30 * 86_400, True, True, True, 20, 0, 0, tracebacks=True),
     "workshop": Limits(2_000, 5_000_000, 200_000_000, 7 * 86_400, False, False, True, 60, 0, 0),
     "public": Limits(512, 1_000_000, 20_000_000, 3_600, False, False, False, 20, 120, 1_200),
 }

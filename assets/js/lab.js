@@ -594,7 +594,7 @@
       if (then) store.set(thenKey(place), then);
       else if (links.has(slug)) writeAddress(slug, links.get(slug));
       this.drawn = undefined;
-      this.innerHTML = '<div class="lab-job"><progress max="1"></progress><p role="status"></p><button type="button" class="lab-chip"></button></div><div class="lab-job-result"></div>';
+      this.innerHTML = '<div class="lab-job"><progress max="1"></progress><p role="status"></p><button type="button" class="lab-chip"></button></div><div class="lab-job-result"></div><div class="lab-job-details"></div>';
       this.button = this.querySelector("button");
       this.button.textContent = this.words.cancel;
       this.button.addEventListener("click", () => fetch(`lab/jobs/${job}/cancel`, { method: "POST" }).catch(() => {}));
@@ -649,6 +649,7 @@
         this.drawn = status.html;
         this.replace(status.html);
       }
+      if (!open) this.querySelector(".lab-job-details").innerHTML = status.details;
       if (!open && this.dataset.then) {   // it was done for the sake of a drawing
         this.forget();
         if (status.state === "done") { this.replaceChildren(); say(this.dataset.slug, { params: JSON.parse(this.dataset.then) }); }

@@ -41,6 +41,7 @@ def open_context(settings: Settings) -> Context:
         workspaces,
         waiting_limit=limits.jobs_waiting,
         apart=(JOB,),
+        traces=limits.tracebacks,
         revive={following.JOB: following.revive},
     )
     return Context(settings, workspaces, jobs, RateLimiter())

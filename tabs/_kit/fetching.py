@@ -12,10 +12,11 @@ from core.downloads.plans import Wanted, find_wanted, is_here
 from core.downloads.work import JOB, fetch
 from core.errors import AppError, NotAllowedHere
 from core.i18n import Locale, translate
-from tabs._kit import foot, pictures
+from tabs._kit import failures, foot, pictures
 from tabs._kit.context import Context
-from tabs._kit.events import NOT_DOWNLOADED, as_params, as_told_here, sentence
+from tabs._kit.events import NOT_DOWNLOADED, as_params, as_told_here
 from tabs._kit.exhibit import Exhibit, JobKind
+from tabs._kit.failures import notice
 
 
 def _render(result: Mapping[str, Any], locale: Locale) -> str:
@@ -56,29 +57,22 @@ def submit(query: queries.Query, context: Context, identity: str) -> str:
 
 def explain(error: Exception, exhibit: Exhibit, values: Mapping[str, Any], context: Context, locale: Locale) -> str:
     """Why there is no picture; for a model that can be fetched its size and a button, and for a job that helps one."""
-    error = as_told_here(error, context.limits)
     cure = next((kind for kind in exhibit.jobs if isinstance(error, AppError) and error.key == kind.cures), None)
     if cure:
         label = html.escape(translate(f"{cure.name}.start", locale))
         params = as_params(queries.make(exhibit.query, values))
-        return notice(sentence(error, locale), foot.start_button(label, cure.name, params))
-    if not (isinstance(error, AppError) and error.key == NOT_DOWNLOADED):
-        return notice(sentence(error, locale))
+        return failures.tell(error, context, locale, foot.start_button(label, cure.name, params))
     query = queries.make(exhibit.query, values)
-    missing = find_missing(query)
+    told = as_told_here(error, context.limits)
+    missing = find_missing(query) if isinstance(told, AppError) and told.key == NOT_DOWNLOADED else []
     if not missing:
-        return notice(sentence(error, locale))
+        return failures.tell(error, context, locale)
     sources = ", ".join(one.source for one in missing)
     sizes = [one.preset.megabytes if one.preset else 0 for one in missing]
-    told = (
+    offer = (
         translate("kit.fetch.offer", locale, sources=sources, megabytes=f"{sum(sizes):,.1f}".removesuffix(".0"))
         if all(sizes)
         else translate("kit.fetch.offer_unknown", locale, sources=sources)
     )
     label = html.escape(translate("kit.fetch.start", locale))
-    return notice(told, foot.start_button(label, KIND.name, as_params(query)))
-
-
-def notice(told: str, button: str = "") -> str:
-    """A sentence above the views, which stay as they were; `button` is HTML."""
-    return f'<div class="lab-error" role="alert">{html.escape(told)} {button}</div>'
+    return notice(offer, foot.start_button(label, KIND.name, as_params(query)))

@@ -15,7 +15,7 @@ from gradio.components import Component
 from core import query as queries
 from core.i18n import Locale, translate, words
 from core.values import as_json
-from tabs._kit import fetching, foot, links, pictures
+from tabs._kit import failures, fetching, foot, links, pictures
 from tabs._kit.context import Context
 from tabs._kit.events import (
     Exploration,
@@ -26,7 +26,6 @@ from tabs._kit.events import (
     connect,
     explorer,
     publish,
-    sentence,
     workspace_of,
 )
 from tabs._kit.exhibit import Exhibit
@@ -230,7 +229,7 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
         except Exception as error:  # noqa: BLE001 - the boundary: told in words, logged when it is a defect
             if kind and kind.submit:
                 return [fetching.explain(error, exhibit, as_params(query), context, locale), *untouched], {}
-            return [fetching.notice(sentence(error, locale)), *untouched], {}
+            return [failures.tell(error, context, locale), *untouched], {}
 
     def on_widget(values: Mapping[str, Any], _: gr.EventData, request: gr.Request) -> list[Any]:
         return draw(values, request, lambda found: "")

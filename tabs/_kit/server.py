@@ -27,7 +27,7 @@ from core.errors import Busy, InvalidInput
 from core.i18n import ASSETS, DEFAULT_LOCALE, Locale, as_locale, preferred_locale, translate
 from core.jobs import UNFINISHED
 from core.workspaces import WORKSPACE_COOKIE, is_identity, new_identity
-from tabs._kit import export, fetching
+from tabs._kit import export, failures, fetching
 from tabs._kit.context import Context
 from tabs._kit.doors import Page, open_at
 from tabs._kit.events import Explore, admit_visitor, sentence
@@ -142,6 +142,7 @@ def _add_routes(app: FastAPI, exhibits: Sequence[Exhibit], context: Context) -> 
         own = context.jobs.is_owned(job_id, workspace=request.cookies.get(WORKSPACE_COOKIE, ""))
         status = asdict(job) | {"seconds_left": job.seconds_left, "words": translate(word, locale), "own": own}
         del status["result"]
+        status["details"] = failures.fold(status.pop("trace"), locale)
         amount = kinds[job.kind].amount if job.kind in kinds else str
         status["steps"] = f"{amount(job.done)} / {amount(job.total)}" if job.total else ""
         if job.error:
