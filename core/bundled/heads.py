@@ -83,7 +83,7 @@ HEADS = (
          options={"stride": 128, "answer_length": 12}),  # as long as 99 of 100 answers that train
     Head("headline", "headline", "seq2seq", labelled.gather_headlines,
          replace(FINE, epochs=2, batch_size=16, learning_rate=5e-5, max_length=192, max_target_length=48),
-         options={"num_beams": 4, "max_new_tokens": 32, "min_new_tokens": 16, "no_repeat_ngram_size": 3},
+         options={"num_beams": 4, "max_new_tokens": 32, "min_new_tokens": 12, "no_repeat_ngram_size": 3},
          shared=(VECTORS, READER)),
 )  # fmt: skip
 

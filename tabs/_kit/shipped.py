@@ -54,13 +54,14 @@ def read_results(exhibit: Exhibit) -> Mapping[Any, Any]:
 
 
 def write_results(exhibit: Exhibit, asked: Iterable[Any]) -> str:
-    """Compute and write down what `read_results` reads: JSON, arrays as the bytes they are."""
+    """Compute and write down what `read_results` reads: JSON, a query to a line, arrays as the bytes they are."""
     kept = []
     for query in dict.fromkeys(asked):
         values = {name: getattr(query, name) for name in queries.names(exhibit.query)}
         changed = {name: value for name, value in values.items() if value != queries.default(exhibit.query, name)}
         kept.append({"query": changed, "models": _fingerprints(query), "result": _pack(exhibit.explore(query))})
-    return json.dumps(kept, ensure_ascii=False, indent=1) + "\n"
+    lines = (json.dumps(entry, ensure_ascii=False, separators=(",", ":")) for entry in kept)
+    return "[\n" + ",\n".join(lines) + "\n]\n"
 
 
 def find_models(query: queries.Query) -> tuple[Preset, ...]:

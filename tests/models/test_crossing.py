@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from core.errors import InvalidInput, ModelUnavailable
 from core.models.attention import AttentionMap, attend, by_word, head_summary, hide_special
 from core.models.crossing import STRAY, WRITTEN, attend_across, lay_out
 from core.models.loading import LoadedModel, load_model
+from core.settings import ROOT
 
 TEXT, TARGET = "昨日の夜、駅前の通りで火事があった。", "駅前で火事"
 
@@ -27,7 +29,7 @@ def test_weights_are_those_of_transformers(writer: Path, loaded: LoadedModel) ->
 
     model = AutoModelForSeq2SeqLM.from_pretrained(writer, attn_implementation="eager", dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(writer)
-    source = torch.tensor([[*tokenizer(TEXT)["input_ids"], 1]])
+    source = tokenizer(TEXT, return_tensors="pt")["input_ids"]
     with torch.inference_mode():
         written = model.generate(
             input_ids=source, attention_mask=torch.ones_like(source), do_sample=False, max_new_tokens=WRITTEN
@@ -45,6 +47,17 @@ def test_weights_are_those_of_transformers(writer: Path, loaded: LoadedModel) ->
     assert len(found.cross.units) == len(pieces)
     assert found.cross.keys == found.encoder.units
     assert [unit.label for unit in found.decoder.units[1:]] == [unit.label for unit in found.cross.units[:-1]]
+
+
+def test_a_text_that_its_tokenizer_does_not_end_is_ended(writer: Path, loaded: LoadedModel, tmp_path: Path) -> None:
+    from core.bundled.generators import load_unigram
+
+    shutil.copytree(writer, tmp_path, dirs_exist_ok=True)
+    tokenizer = load_unigram(ROOT / "assets")
+    tokenizer.save_pretrained(tmp_path)
+    assert tokenizer(TEXT)["input_ids"][-1] != tokenizer.eos_token_id
+    other = attend_across(TEXT, load_model(str(tmp_path), head="seq2seq-lm"), target=TARGET)
+    assert other.encoder.units == attend_across(TEXT, loaded, target=TARGET).encoder.units
 
 
 @pytest.mark.parametrize("change", [lambda a: a, hide_special, by_word, lambda a: by_word(hide_special(a))])
