@@ -9,14 +9,15 @@ from typing import Any
 
 from core import query as queries
 from core.downloads.pins import SHORT
-from core.downloads.plans import SHELVES, Wanted, find_shelf, find_wanted
+from core.downloads.plans import Wanted, find_wanted
 from core.i18n import Locale, translate
-from core.presets import Preset
+from core.presets import HEADS
 from core.sections import find_notebooks
 from core.values import as_json
 from tabs._kit import export, links
 from tabs._kit.events import Exploration, as_params
 from tabs._kit.exhibit import Exhibit
+from tabs._kit.shipped import find_models
 from tabs._kit.words import both
 
 
@@ -97,8 +98,8 @@ def _badges(found: Exploration, locale: Locale) -> str:
             where=translate("kit.bundled", locale),
             megabytes=preset.megabytes,
         )
-        for preset in _chosen_presets(found.query)
-        if preset.bundled
+        for preset in find_models(found.query)
+        if preset.bundled and preset not in HEADS  # of learned tasks the views tell by themselves
     ]
     badges += [_describe(one, locale) for named in find_wanted(found.query).values() for one in named]
     if found.seconds is None:
@@ -117,14 +118,3 @@ def _describe(one: Wanted, locale: Locale) -> str:
         return translate("kit.commit_badge", locale, name=one.source, commit=commit)
     megabytes = one.preset.megabytes
     return translate("kit.hub_badge", locale, name=one.source, megabytes=megabytes, commit=commit)
-
-
-def _chosen_presets(query: queries.Query) -> list[Preset]:
-    """The models and tokenizers of the catalogue that a query names; of learned tasks the views tell by themselves."""
-    chosen = []
-    for name in queries.names(type(query)):
-        purpose, value = find_shelf(queries.bounds(type(query), name).options), getattr(query, name)
-        if purpose and purpose != "task":
-            named = value if isinstance(value, tuple) else (value,)
-            chosen += [preset for preset in SHELVES[purpose] if preset.id in named]
-    return chosen

@@ -16,6 +16,10 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from core.i18n import translate
 from tabs import EXHIBITS
 from tests.app import RunningApp
+from tests.attention.conftest import folder, large
+from tests.attention.test_grids import told
+
+__all__ = ["folder", "large"]  # fixtures
 
 pytestmark = pytest.mark.browser
 DRAWN = 60_000  # milliseconds
@@ -147,8 +151,8 @@ def test_every_quantity_has_a_colour_of_its_own(app: RunningApp, context: Browse
     page = open_exhibit(context, app, "attribution")
     fill = "figure => getComputedStyle(figure.querySelector('.lab-bar-fill')).backgroundColor"
     panel = page.locator("#tab-attribution")
-    attention = panel.locator("figure[data-scale=attention]")
-    assert attention.count() == 1
+    attention = panel.locator("figure.lab-bars").last
+    assert attention.get_attribute("data-scale") == "attention"
     name = (
         "() => 'rgb(' + getComputedStyle(document.body).getPropertyValue('--lab-attention').split(' ').join(', ') + ')'"
     )
@@ -161,3 +165,26 @@ def test_every_quantity_has_a_colour_of_its_own(app: RunningApp, context: Browse
     }
     assert len(set(seen.values())) == len(seen)
     assert not {"rgba(0, 0, 0, 0)"} & set(seen.values())
+
+
+def test_a_large_model_is_seen_through_a_window(app: RunningApp, browser: Browser, large: Path) -> None:
+    for width in (1200, 390):
+        context = browser.new_context(locale="en", viewport={"width": width, "height": 900})
+        page = open_exhibit(context, app, "attention")
+        panel = page.locator("#tab-attention")
+        box = panel.locator("#field-attention-model input")
+        box.fill(str(large))
+        box.press("Enter")
+        sentence = panel.get_by_text(told("en", "1–12", "1–8"))
+        expect(sentence).to_be_visible(timeout=DRAWN)
+        heads = panel.locator("lab-headgrid button")
+        expect(heads).to_have_count(12 * 8)
+        panel.get_by_role("button", name="13–24", exact=True).click()
+        expect(heads.first.locator("small")).to_have_text("13-1", timeout=DRAWN)
+        panel.get_by_role("button", name="9–16", exact=True).click()
+        expect(heads.first.locator("small")).to_have_text("13-9", timeout=DRAWN)
+        expect(heads.last.locator("small")).to_have_text("24-16")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        cut = "nodes => nodes.filter(node => node.scrollWidth > node.clientWidth).length"
+        assert panel.locator("lab-headgrid small").evaluate_all(cut) == 0, "numbers of heads are cut off"
+        context.close()
