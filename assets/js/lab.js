@@ -305,7 +305,7 @@
   const RAMPS = {   // the same quantity has the same colours everywhere; light and dark start at the page's ground
     attention: [["#ffffff", "#c7d2fe", "#6366f1", "#312e81"], ["#0f172a", "#3730a3", "#818cf8", "#e0e7ff"]],
     probability: [["#ffffff", "#bae6fd", "#0284c7", "#0c4a6e"], ["#0f172a", "#075985", "#38bdf8", "#e0f2fe"]],
-    similarity: [["#ffffff", "#b4e2d2", "#0a8f6b", "#064e3b"], ["#0f172a", "#0b5b45", "#34c79b", "#d1fae5"]],
+    similarity: [["#00204d", "#575d6d", "#a69d75", "#ffea46"], ["#00204d", "#575d6d", "#a69d75", "#ffea46"]],
     signed: [["#0b5fa5", "#8fc1e8", "#ffffff", "#f5b173", "#b45309"], ["#7cc4ff", "#1d5f99", "#0f172a", "#a35a12", "#ffb366"]],
     loss: [["#ffffff", "#fecaca", "#dc2626", "#7f1d1d"], ["#0f172a", "#7f1d1d", "#f87171", "#fee2e2"]],
   };
@@ -503,21 +503,11 @@
         parts.push(`<text x="${x.toFixed(2)}" y="${y.toFixed(2)}" textLength="${line.width.toFixed(2)}" lengthAdjust="spacingAndGlyphs" xml:space="preserve" font-size="${parseFloat(style.fontSize)}" font-weight="${style.fontWeight}" font-family="${escaped(style.fontFamily)}" ${tint("fill", style.color)}>${escaped(line.text)}</text>`);
       }
     };
-    const drawing = (svg) => {   // with what the style sheet gives it, at its place
-      const copy = svg.cloneNode(true), box = svg.getBoundingClientRect(), all = (root) => [root, ...root.querySelectorAll("*")];
-      const kept = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "stroke-linecap", "stroke-linejoin", "opacity", "vector-effect", "font-size", "font-family", "font-weight", "text-anchor"];
-      const [shown, copied] = [all(svg), all(copy)];
-      shown.forEach((one, n) => { const style = getComputedStyle(one); for (const name of kept) copied[n].setAttribute(name, style.getPropertyValue(name)); });
-      place(box);
-      for (const [name, value] of Object.entries({ x: box.left - origin.left + MARGIN, y: box.top - origin.top + MARGIN, width: box.width, height: box.height, overflow: "visible" })) copy.setAttribute(name, value);
-      return new XMLSerializer().serializeToString(copy);
-    };
     const walk = (node) => {
       if (node.nodeType === Node.TEXT_NODE) { if (node.data.trim()) write(node); return; }
       if (node.nodeType !== Node.ELEMENT_NODE || node.matches(".lab-exports, [aria-live]")) return;
       const style = getComputedStyle(node);
       if (style.display === "none" || style.visibility === "hidden" || style.clipPath !== "none") return;
-      if (node instanceof SVGSVGElement) { parts.push(drawing(node)); return; }
       if (node.tagName !== "CANVAS") frame(node, style);
       if (node.toSvg) {
         const box = node.getBoundingClientRect();

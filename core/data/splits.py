@@ -77,39 +77,19 @@ def subject_of(example: Any) -> Hashable:
 
 
 def draw_validation(
-    examples: Sequence[Example],
-    *,
-    share: float,
-    seed: int,
-    label_of: Callable[[Example], str | None],
-    grouped: bool = True,
+    examples: Sequence[Example], *, share: float, seed: int, label_of: Callable[[Example], str | None]
 ) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """Cut examples into a training and a validation part, each in the order they came in; see `choose_validation`."""
-    chosen = choose_validation(examples, share=share, seed=seed, label_of=label_of, grouped=grouped)
-    train = tuple(example for index, example in enumerate(examples) if index not in chosen)
-    return train, tuple(example for index, example in enumerate(examples) if index in chosen)
-
-
-def choose_validation(
-    examples: Sequence[Example],
-    *,
-    share: float,
-    seed: int,
-    label_of: Callable[[Example], str | None],
-    grouped: bool = True,
-) -> frozenset[int]:
-    """The indices of the examples that become the validation part.
+    """Cut examples into a training and a validation part, each in the order they came in.
 
     Every label gives the same share of its examples. Examples about the same (see `subject_of`) stay together, so that
-    the share is met as nearly as they allow; unless they are not `grouped`: then each is drawn for itself, and what
-    stands twice in the data may stand on both sides.
+    the share is met as nearly as they allow.
     """
     groups: dict[Hashable, list[int]] = {}
     for index, example in enumerate(examples):
-        groups.setdefault(subject_of(example) if grouped else index, []).append(index)
+        groups.setdefault(subject_of(example), []).append(index)
     wanted = min(max(round(share * len(examples)), 1), len(examples) - 1) if share > 0 else 0
     if wanted <= 0 or len(groups) < 2:
-        return frozenset()
+        return tuple(examples), ()
     strata: dict[str | None, list[list[int]]] = {}
     for members in groups.values():
         strata.setdefault(label_of(examples[members[0]]), []).append(members)
@@ -126,7 +106,8 @@ def choose_validation(
                 chosen.update(members)
     if not chosen:  # all of a kind in large groups
         chosen.update(sorted(groups.values(), key=len)[0])
-    return frozenset(chosen)
+    train = tuple(example for index, example in enumerate(examples) if index not in chosen)
+    return train, tuple(example for index, example in enumerate(examples) if index in chosen)
 
 
 def _share_out(sizes: dict[str | None, int], wanted: int) -> dict[str | None, int]:

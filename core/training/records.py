@@ -6,7 +6,6 @@ A run that was recorded for this project lies in the same form under ``assets/ru
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from core.i18n import ASSETS
-from core.settings import ROOT
 from core.tasks.registry import find_task
 from core.training.config import RunConfig, parse_config, read_config
 from core.training.diagnosis import Finding, diagnose
@@ -89,7 +87,7 @@ class Record:
         return next((one for one in reversed(self.evaluations) if one["best"]), None)
 
 
-def read_record(folder: RunFolder, *, key: str) -> Record:
+def read_record(folder: RunFolder, *, key: str, with_log: bool = False) -> Record:
     """A visitor's run as it stands.
 
     Raises:
@@ -109,7 +107,7 @@ def read_record(folder: RunFolder, *, key: str) -> Record:
         failure=plain(failure),
         model=run.has_model,
         job=read_job(folder),
-        log=_read_log(folder),
+        log=_read_log(folder) if with_log else (),
     )
 
 
@@ -163,12 +161,8 @@ def publish(config: RunConfig) -> dict[str, Any]:
 
 
 def _hide(place: str) -> str:
-    """The name of a file or folder that is named by its path, as its owner knows it; samples and ids as they are."""
-    path = Path(place)
-    if not path.is_absolute():
-        return place
-    called = _read_json(path.with_suffix(".json")).get("called")  # what was brought is kept under another name
-    return str(called or path.name)
+    """The name of a file or folder that is named by its path; samples and names of the Hub as they are."""
+    return Path(place).name if Path(place).is_absolute() else place
 
 
 def _read(folder: RunFolder, config: RunConfig, *, key: str) -> Record:
@@ -247,8 +241,8 @@ def _read_log(folder: RunFolder) -> tuple[str, ...]:
             text = file.read().decode("utf-8", "replace")
     except FileNotFoundError:
         return ()
-    for place in (folder.path, folder.path.parent.parent, ROOT, Path(sys.prefix), Path.home()):
-        text = text.replace(str(place), "…")
+    for place in (str(folder.path), str(folder.path.parent.parent)):
+        text = text.replace(place, "…")
     return tuple(text.splitlines()[-LOG_LINES:])
 
 

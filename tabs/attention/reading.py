@@ -22,7 +22,7 @@ class Reading:
     each row of that head that was left when special tokens were hidden. `special_share` and `first_share` are means
     over all heads: what special tokens get, and what the first token gets of those after it. `rows` and `columns` are
     the places in `units` and `keys` that are looked at; `specials` the special tokens there are. `causal`: no unit
-    sees a later one. `across`: the keys are those of another text.
+    sees a later one.
     """
 
     units: tuple[Unit, ...]
@@ -42,7 +42,6 @@ class Reading:
     columns: tuple[int, ...]
     specials: tuple[str, ...]
     causal: bool
-    across: bool
 
 
 def read(
@@ -89,7 +88,6 @@ def read(
         columns=columns or tuple(range(len(shown.keys))),
         specials=tuple(dict.fromkeys(unit.label for unit in (*whole.units, *whole.keys) if unit.special)),
         causal=whole.causal,
-        across=whole.read is not None,
     )
 
 

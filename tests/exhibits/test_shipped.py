@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import logging
-import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.i18n import LOCALES
 from core.settings import LIMITS, ROOT
 from core.values import as_json
 from tabs import EXHIBITS
@@ -45,11 +43,6 @@ def of_one_kind(a: Any, b: Any) -> bool:
     return True
 
 
-def words_of(views: tuple[str, ...]) -> str:
-    """What views say and how they are built, without numbers, whose last digits differ from machine to machine."""
-    return re.sub(r' (data-json|style)="[^"]*"|[\d.,]+', "", "".join(views))
-
-
 @pytest.mark.parametrize("exhibit", SHIPPED, ids=lambda exhibit: exhibit.slug)
 def test_they_are_what_the_app_computes(exhibit: Exhibit) -> None:
     kept = shipped.read_results(exhibit)
@@ -62,8 +55,6 @@ def test_they_are_what_the_app_computes(exhibit: Exhibit) -> None:
         # The seconds that something would take differ from machine to machine.
         ours, theirs = (json.loads(json.dumps(as_json(one))) for one in (result, computed))
         assert alike(ours, theirs), query
-        for locale in LOCALES:
-            assert words_of(exhibit.show(result, locale)) == words_of(exhibit.show(computed, locale))
 
 
 def test_first_pictures_wait_for_no_library(tmp_path: Path) -> None:
