@@ -85,7 +85,7 @@ def _with_gaps(result: Reading, weights: npt.NDArray[np.float32]) -> npt.NDArray
 def _draw_boxes(result: Reading, locale: Locale) -> str:
     """Of self-attention one row of tokens; between two texts the one that looks, and the one that is looked at."""
     asking = translate("attention.focus_title", locale, label=result.units[result.focus].label)
-    if result.keys is result.units:
+    if result.keys == result.units:
         return _goals(result, asking, locale, chosen=result.focus)
     boxes = [
         pictures.Box(
