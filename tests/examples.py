@@ -20,7 +20,7 @@ from tabs._kit.shipped import FOLDER, find_models, write_results
 
 
 def find_asked(exhibit: Exhibit) -> tuple[Any, ...]:
-    """What everybody asks first: the default, the prediction, and every chip pressed on the default."""
+    """What everybody asks first: the default, the predictions, and every chip pressed on the default."""
     with tempfile.TemporaryDirectory() as folder:
         context = open_context(read_settings(["--workspace", folder], {}))
         with gr.Blocks(analytics_enabled=False):
@@ -28,7 +28,7 @@ def find_asked(exhibit: Exhibit) -> tuple[Any, ...]:
             exhibit.build(room)
         context.jobs.close()
     chips = (queries.make(exhibit.query, params) for params in room.offered)
-    return tuple(dict.fromkeys((exhibit.query(), exhibit.prediction.query, *chips)))
+    return tuple(dict.fromkeys((exhibit.query(), *(one.query for one in exhibit.predictions), *chips)))
 
 
 def runs_a_model(exhibit: Exhibit) -> bool:

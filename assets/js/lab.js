@@ -103,8 +103,8 @@
     register(element, trigger) {
       const relay = element.closest("[id^=relay-]"), slug = relay.id.slice("relay-".length);
       relays.set(slug, trigger);
-      new MutationObserver(() => markChoice(slug, relay.querySelector(".lab-verdict")?.dataset.option))   // as long as its verdict stands
-        .observe(relay, { childList: true, subtree: true, attributeFilter: ["data-option"] });
+      new MutationObserver(() => markChoice(slug, relay.querySelector(".lab-verdict")?.dataset || {}))   // as long as its verdict stands
+        .observe(relay, { childList: true, subtree: true, attributeFilter: ["data-option", "data-question"] });
       const linked = params.get("tab") === slug;
       const start = {};
       if (linked) for (const [name, value] of params) start[name] = value;
@@ -175,8 +175,18 @@
     });
   };
 
-  const markChoice = (slug, option) => document.querySelectorAll(`[data-exhibit="${slug}"] [data-predicted]`)
-    .forEach((button) => button.setAttribute("aria-pressed", button.dataset.predicted === option));
+  const questionOf = (button) => button.closest("[data-question]").dataset.question;
+  const markChoice = (slug, { question, option }) => document.querySelectorAll(`[data-exhibit="${slug}"] [data-predicted]`)
+    .forEach((button) => button.setAttribute("aria-pressed", questionOf(button) === question && button.dataset.predicted === option));
+  const askAnother = (slug) => {   // the next question takes the place of this one, and the verdict on it goes
+    const questions = [...document.querySelectorAll(`[data-exhibit="${slug}"] [data-question]`)];
+    const next = questions[(questions.findIndex((question) => !question.hidden) + 1) % questions.length];
+    questions.forEach((question) => { question.hidden = question !== next; });
+    markChoice(slug, {});
+    document.querySelector(`#relay-${slug} .lab-verdict`)?.classList.add("lab-past");
+    next.querySelector("button").focus({ preventScroll: true });
+    next.closest(".lab-predict").scrollIntoView({ block: "nearest" });
+  };
 
   // ---- one listener for everything that is a plain button
   document.addEventListener("click", async (event) => {
@@ -186,9 +196,11 @@
     if (button.dataset.start) say(slug, { start: button.dataset.start, params: JSON.parse(button.dataset.params) });
     if (button.dataset.pick) say(slug, { params: JSON.parse(button.dataset.pick) });
     if (button.dataset.predicted !== undefined) {
-      markChoice(slug, button.dataset.predicted);
-      say(slug, { predicted: Number(button.dataset.predicted) });
+      const question = questionOf(button), option = button.dataset.predicted;
+      markChoice(slug, { question, option });
+      say(slug, { question: Number(question), predicted: Number(option) });
     }
+    if (button.dataset.another !== undefined) askAnother(slug);
     if (button.dataset.goto) { if (button.dataset.with) bring(button.dataset.goto, JSON.parse(button.dataset.with)); navigate?.(button.dataset.goto); scrollTo({ top: 0 }); if (button.dataset.goto === "contents") history.replaceState(null, "", location.pathname); }
     if (button.dataset.language) {
       store.set("lab:language", button.dataset.language);

@@ -25,12 +25,19 @@ class Prediction:
     """A question asked before its answer is drawn.
 
     Choosing an option runs the exhibit with `query`, and `answer` reads the right option (0, 1, …) off the result: no
-    answer is written down anywhere. Words: ``<slug>.predict``, ``<slug>.predict.0`` …, ``<slug>.predict.because``.
+    answer is written down anywhere. Words: ``<slug>.predict``, ``<slug>.predict.0`` …, ``<slug>.predict.because``; with
+    a `name`, ``<slug>.predict.<name>`` and so on.
     """
 
     query: queries.Query
     options: int
     answer: Callable[[Any], int]
+    name: str = ""
+
+    @property
+    def stem(self) -> str:
+        """What its words are called, after the exhibit's slug."""
+        return f"predict.{self.name}" if self.name else "predict"
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,12 @@ class Exhibit:
     jobs: tuple[JobKind, ...] = field(default=())
     version: Callable[[Any], Hashable] = lambda query: None
     routes: Callable[[Context], APIRouter] | None = None
+    further: tuple[Prediction, ...] = ()  # asked after the first one, each with a name
+
+    @property
+    def predictions(self) -> tuple[Prediction, ...]:
+        """All its questions, in the order in which they are asked."""
+        return (self.prediction, *self.further)
 
     @property
     def chapter(self) -> int:

@@ -13,9 +13,9 @@ import gradio as gr
 from gradio.components import Component
 
 from core import query as queries
-from core.i18n import Locale, translate, words
+from core.i18n import words
 from core.values import as_json
-from tabs._kit import failures, fetching, foot, links, pictures
+from tabs._kit import failures, fetching, foot, links, pictures, predictions
 from tabs._kit.context import Context
 from tabs._kit.events import (
     Exploration,
@@ -29,6 +29,7 @@ from tabs._kit.events import (
     workspace_of,
 )
 from tabs._kit.exhibit import Exhibit
+from tabs._kit.predictions import judge, read_guess
 from tabs._kit.words import both, locale_of, t
 
 # The relay tells the page's script how to reach the server for this exhibit. Its first message asks for the drawing
@@ -237,10 +238,10 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
     def on_relay(values: Mapping[str, Any], event: gr.EventData, request: gr.Request) -> list[Any]:
         """What is no widget's doing: a link, an example, a click in a view, a prediction, a job. Widgets follow."""
         locale, sent = locale_of(request), _mapping(event._data)
-        params, option = _mapping(sent.get("params")), sent.get("predicted")
+        params, guess = _mapping(sent.get("params")), read_guess(exhibit, sent.get("question"), sent.get("predicted"))
         notice = ""
-        if option is not None:
-            query = exhibit.prediction.query
+        if guess is not None:
+            query = exhibit.predictions[guess.question].query
         elif sent.get("link"):
             opened = queries.read_link(exhibit.query, {name: str(value) for name, value in params.items()})
             typed = _mapping(sent.get("typed"))  # in this browser, and not in its address
@@ -253,7 +254,7 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
             if not further:
                 return [*(gr.skip() for _ in widgets), *drawn, status, *(gr.skip() for _ in shown[1:])]
             query = queries.make(exhibit.query, {**vars_of(query), **further})
-        answer = draw(vars_of(query), request, lambda found: notice + _verdict(exhibit, found, option, locale))
+        answer = draw(vars_of(query), request, lambda found: notice + judge(exhibit, found.result, guess, locale))
         return [*as_params(query).values(), *(gr.skip() for _ in cards), *answer]
 
     connect(relay.select, on_relay, inputs=widgets, outputs=[*widgets.values(), *cards, *shown], lane=exhibit.lane)
@@ -279,13 +280,9 @@ def _mapping(sent: Any) -> Mapping[str, Any]:
 
 
 def _head(exhibit: Exhibit) -> str:
-    """Section badge, title, the question, and the prediction asked before anything is touched."""
-    slug, prediction = exhibit.slug, exhibit.prediction
+    """Section badge, title, the question, and the predictions asked before anything is touched."""
+    slug = exhibit.slug
     badges = "".join(f'<span class="lab-badge">{number}</span>' for number in exhibit.sections)
-    options = "".join(
-        f'<button type="button" data-predicted="{n}">{both(f"{slug}.predict.{n}")}</button>'
-        for n in range(prediction.options)
-    )
     steps = "".join(
         f'<li data-done="{html.escape(json.dumps(as_json(step.done)))}">{both(f"{slug}.step.{n}")}</li>'
         for n, step in enumerate(exhibit.steps)
@@ -293,23 +290,7 @@ def _head(exhibit: Exhibit) -> str:
     tour = f'<details class="lab-tour"><summary>{both("kit.tour")}</summary><ol>{steps}</ol></details>' if steps else ""
     return (
         f'<section class="lab-head" data-exhibit="{slug}">{badges}<h2>{both(f"{slug}.title")}</h2>'
-        f'<p class="lab-question">{both(f"{slug}.question")}</p>'
-        f'<div class="lab-predict" role="group"><strong>{both("kit.predict")}</strong> {both(f"{slug}.predict")}'
-        f'<div class="lab-options">{options}</div></div>{tour}</section>'
-    )
-
-
-def _verdict(exhibit: Exhibit, found: Exploration, option: int | None, locale: Locale) -> str:
-    if option is None:
-        return ""
-    right = exhibit.prediction.answer(found.result)
-    label = translate(f"{exhibit.slug}.predict.{right}", locale)
-    key = "kit.predicted_right" if right == option else "kit.predicted_wrong"
-    told = translate(key, locale, answer=label)
-    because = translate(f"{exhibit.slug}.predict.because", locale)
-    return (
-        f'<div class="lab-verdict" role="status" data-option="{option}">'
-        f"<strong>{html.escape(told)}</strong> {html.escape(because)}</div>"
+        f'<p class="lab-question">{both(f"{slug}.question")}</p>{predictions.ask(exhibit)}{tour}</section>'
     )
 
 

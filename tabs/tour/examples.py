@@ -54,3 +54,7 @@ IRONY = Example(
     _read_article("article-54"),
 )
 EXAMPLES = (CAFE, NEWS, NAMES, IRONY)
+# What the predictions ask about: not to be seen in any example before.
+HOURS = "横浜市に新しい図書館ができる。\n図書館は夜7時に閉まる。\n図書館には漫画が多い。"  # the second contradicts NEWS
+OPPOSITE = "作家の高橋健一も通ったという京都の鴨川沿いの喫茶店は、コーヒーの香りがとても悪くて大不満だった。"  # of CAFE
+SUMO = _read_article("article-25")

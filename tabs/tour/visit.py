@@ -9,14 +9,18 @@ from core import query as queries
 from core.i18n import Locale
 from core.tasks import tour
 from core.tasks.tour import Refusal, Sources, Texts, Tour, take_tour
+from core.text.segmentation import segment
 from tabs._kit.exhibit import Exhibit, Prediction, Step
 from tabs._kit.room import Room
-from tabs.tour.examples import CAFE, EXAMPLES, IRONY, NAMES, NEWS
+from tabs.tour.examples import CAFE, EXAMPLES, HOURS, IRONY, NAMES, NEWS, OPPOSITE, SUMO
 from tabs.tour.panels import draw_panels, draw_steps
 from tabs.tour.script import write_script
 
 BOOK = "llm-book/bert-base-japanese-v3"
 SUMMARIZED = ("1.1.5",) if tour.is_shipped("headline") else ()  # a section that only a download opens is not done
+RELATIONS = ("entailment", "contradiction", "neutral")
+LIKE = (0.3, 0.8)  # cosines
+TITLE = "雪国"
 SURE = 0.6  # less than this for either class, and the model has not decided
 
 
@@ -114,6 +118,46 @@ def _answer(result: Tour) -> int:
     return 2 if most < SURE else int(best != "positive")
 
 
+def _answer_inference(result: Tour) -> int:
+    """What the model says of the second hypothesis: it follows (0), it contradicts (1), or neither (2)."""
+    if isinstance(result.inference, Refusal):
+        return 2
+    row = result.inference.probabilities[1]
+    best = result.inference.labels[row.index(max(row))]
+    return RELATIONS.index(best) if best in RELATIONS else 2
+
+
+def _answer_likeness(result: Tour) -> int:
+    """The cosine of two sentences that say the opposite: up to 0.3 (0), up to 0.8 (1), or more (2)."""
+    if isinstance(result.embedding, Refusal):
+        return 1
+    return sum(result.embedding.pair > border for border in LIKE)
+
+
+def _answer_names(result: Tour) -> int:
+    """Whether the book's title is called a product (0), something else (1), or not found (2)."""
+    if isinstance(result.names, Refusal):
+        return 2
+    start = result.texts.sentence.index(TITLE)
+    found = [name for name in result.names.found if name.start < start + len(TITLE) and name.end > start]
+    return 2 if not found else int(found[0].label != "製品名")
+
+
+def _answer_headline(result: Tour) -> int:
+    """Whether all words of the headline stand in the article (0) or not (1)."""
+    if isinstance(result.headline, Refusal):
+        return 1
+    return int(any(word.surface not in result.texts.article for word in segment(result.headline.text)))
+
+
+FURTHER = (
+    Prediction(Query(**asdict(NEWS) | {"hypotheses": HOURS}), 3, _answer_inference, "inference"),
+    Prediction(Query(other=OPPOSITE), 3, _answer_likeness, "likeness"),
+    Prediction(Query(**asdict(NAMES)), 3, _answer_names, "names"),
+    Prediction(Query(article=SUMO), 2, _answer_headline, "headline"),
+)
+
+
 EXHIBIT = Exhibit(
     slug="tour",
     sections=("1.1.1", "1.1.2", "1.1.3", "1.1.4", *SUMMARIZED, "1.2"),
@@ -124,6 +168,7 @@ EXHIBIT = Exhibit(
     evidence=evidence,
     build=build,
     prediction=Prediction(Query(**asdict(IRONY)), 3, _answer),
+    further=FURTHER if SUMMARIZED else FURTHER[:-1],
     lane="model",
     steps=(
         Step({"text": IRONY.text}),

@@ -152,6 +152,26 @@ def test_a_prediction_reveals_its_answer(app: RunningApp, context: BrowserContex
     expect(panel.locator("[aria-pressed='true']")).to_have_count(0)
 
 
+def test_questions_are_asked_one_at_a_time(app: RunningApp, context: BrowserContext) -> None:
+    exhibit = next(exhibit for exhibit in EXHIBITS if len(exhibit.predictions) > 1)
+    page = open_exhibit(context, app.url, exhibit.slug)
+    panel = page.locator(f"#tab-{exhibit.slug}")
+    for number, asked in enumerate(exhibit.predictions):
+        shown = panel.locator(".lab-head [data-question]").filter(visible=True)
+        expect(shown).to_have_count(1)
+        expect(shown).to_contain_text(translate(f"{exhibit.slug}.{asked.stem}", "ja"))
+        expect(shown).to_contain_text(f"{number + 1} / {len(exhibit.predictions)}")
+        expect(panel.locator("[aria-pressed='true']")).to_have_count(0)
+        shown.locator("[data-predicted='0']").click()
+        verdict = panel.locator(f".lab-verdict[data-question='{number}']")
+        expect(verdict).to_be_visible(timeout=DRAWN)
+        expect(verdict).to_contain_text(translate(f"{exhibit.slug}.{asked.stem}.because", "ja"))
+        expect(panel.locator("[aria-pressed='true']")).to_have_count(1)
+        shown.locator("[data-another]").click()
+        expect(verdict).to_be_hidden()
+    expect(panel.locator(".lab-head [data-question='0']")).to_be_visible()  # round again
+
+
 @pytest.mark.parametrize("locale", LOCALES)
 def test_all_chapters_stand_in_one_row(app: RunningApp, browser: Browser, locale: Locale) -> None:
     context = browser.new_context(locale=locale, viewport={"width": 1200, "height": 900})

@@ -21,7 +21,7 @@ from core.sections import find_notebooks
 from core.settings import LIMITS
 from core.values import as_json
 from tabs import EXHIBITS
-from tabs._kit import export, foot, links
+from tabs._kit import export, foot, links, predictions
 from tabs._kit.events import explorer
 from tabs._kit.exhibit import Exhibit
 from tests.links import changed, read_kept
@@ -68,8 +68,9 @@ def test_every_picture_has_its_table(exhibit: Exhibit) -> None:
 
 @each_exhibit
 def test_its_words_exist(exhibit: Exhibit) -> None:
-    wanted = ["tab", "title", "question", "look", "predict", "predict.because"]
-    wanted += [f"predict.{n}" for n in range(exhibit.prediction.options)]
+    wanted = ["tab", "title", "question", "look"]
+    for asked in exhibit.predictions:
+        wanted += [asked.stem, f"{asked.stem}.because", *(f"{asked.stem}.{n}" for n in range(asked.options))]
     wanted += [f"step.{n}" for n in range(len(exhibit.steps))]
     for locale in LOCALES:
         missing = [part for part in wanted if f"{exhibit.slug}.{part}" not in words(locale)]
@@ -77,10 +78,36 @@ def test_its_words_exist(exhibit: Exhibit) -> None:
 
 
 @each_exhibit
-def test_the_prediction_has_an_answer(exhibit: Exhibit) -> None:
-    answer = exhibit.prediction.answer(exhibit.explore(exhibit.prediction.query))
-    assert 0 <= answer < exhibit.prediction.options
-    assert exhibit.prediction.options >= 2
+def test_every_prediction_has_an_answer(exhibit: Exhibit) -> None:
+    for asked in exhibit.predictions:
+        assert 0 <= asked.answer(exhibit.explore(asked.query)) < asked.options
+        assert asked.options >= 2
+    stems = [asked.stem for asked in exhibit.predictions]
+    assert len(set(stems)) == len(stems)
+
+
+@each_exhibit
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_guess_is_judged_by_the_result(exhibit: Exhibit, locale: Locale) -> None:
+    drawn = predictions.ask(exhibit)
+    assert drawn.count("data-question=") == len(exhibit.predictions)
+    assert drawn.count(" hidden>") == len(exhibit.predictions) - 1
+    for number, asked in enumerate(exhibit.predictions):
+        result = exhibit.explore(asked.query)
+        right = asked.answer(result)
+        for option in range(asked.options):
+            guess = predictions.read_guess(exhibit, number, option)
+            told = unescape(predictions.judge(exhibit, result, guess, locale))
+            answer = translate(f"{exhibit.slug}.{asked.stem}.{right}", locale)
+            key = "kit.predicted_right" if option == right else "kit.predicted_wrong"
+            assert translate(key, locale, answer=answer) in told
+
+
+@pytest.mark.parametrize(
+    ("question", "option"), [(0, 9), (9, 0), (-1, 0), ("0", 0), (0, True), (None, 0), (0, '"><b>')]
+)
+def test_what_answers_no_question_is_no_guess(question: Any, option: Any) -> None:
+    assert predictions.read_guess(EXHIBITS[0], question, option) is None
 
 
 @each_exhibit
