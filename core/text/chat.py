@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.errors import InvalidInput
+from core.text.tokenization import tokenize
 from core.text.tokenizers import SubwordTokenizer
 from core.text.types import ChatPreview
+
+MARK = "<|im_start|>"
+# ChatML, the format of OpenAI's first chat models, which many open models have taken over.
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 
 
 def chat_template(tokenizer: SubwordTokenizer, messages: Sequence[tuple[str, str]]) -> ChatPreview | None:
@@ -21,11 +29,20 @@ def chat_template(tokenizer: SubwordTokenizer, messages: Sequence[tuple[str, str
         return None
     try:
         template = tokenizer.model.get_chat_template()
-        text = tokenizer.model.apply_chat_template(
-            [{"role": role, "content": content} for role, content in messages],
-            tokenize=False,
-            add_generation_prompt=True,
-        )
+        return ChatPreview(template, _render(tokenizer, template, messages))
     except (TemplateError, ValueError, TypeError) as error:
         raise InvalidInput("error.text.chat", reason=str(error)) from error
-    return ChatPreview(template, text)
+
+
+def example_template(tokenizer: SubwordTokenizer, messages: Sequence[tuple[str, str]]) -> ChatPreview:
+    """The same by ChatML, for a tokenizer without a template, and how it cuts the mark that begins a message."""
+    pieces = tuple(token.piece for token in tokenize(MARK, tokenizer).content())
+    return ChatPreview(CHATML, _render(tokenizer, CHATML, messages), own=False, mark=MARK, pieces=pieces)
+
+
+def _render(tokenizer: SubwordTokenizer, template: str, messages: Sequence[tuple[str, str]]) -> str:
+    turns = [{"role": role, "content": content} for role, content in messages]
+    rendered: str = tokenizer.model.apply_chat_template(
+        turns, chat_template=template, tokenize=False, add_generation_prompt=True
+    )
+    return rendered

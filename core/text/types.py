@@ -217,7 +217,13 @@ class Segmentation:
 
 @dataclass(frozen=True, slots=True)
 class ChatPreview:
-    """A tokenizer's chat template (Jinja source) and the prompt it makes of some messages."""
+    """A chat template (Jinja source), the prompt it makes of some messages, and whether it is the tokenizer's own.
+
+    `mark` begins a message in the example; `pieces` are what the tokenizer cuts it into. Both are empty for an own one.
+    """
 
     template: str
     text: str
+    own: bool = True
+    mark: str = ""
+    pieces: tuple[str, ...] = ()

@@ -101,7 +101,7 @@ def _badges(found: Exploration, locale: Locale) -> str:
         for preset in find_models(found.query)
         if preset.bundled and preset not in HEADS  # of learned tasks the views tell by themselves
     ]
-    badges += [_describe(one, locale) for named in find_wanted(found.query).values() for one in named]
+    badges += [_describe(one, locale) for named in find_wanted(found.query).values() for one in named if one.pin]
     if found.seconds is None:
         badges.append(translate("kit.remembered", locale))
     elif found.seconds < 1:

@@ -88,11 +88,22 @@ def changes(found: Tokenization, locale: Locale) -> str:
 
 
 def template(chat: ChatPreview | None, locale: Locale) -> str:
-    """What a conversation becomes, for a tokenizer made for conversations."""
+    """What a conversation becomes; for a tokenizer made for none, by a format that is said to be an example."""
     if chat is None:
         return ""
     inner = "".join(
         pictures.heading(translate(f"tokens.chat.{name}", locale)) + pictures.formula([text])
-        for name, text in (("prompt", chat.text), ("source", chat.template))
+        for name, text in (("prompt", _by_lines(chat.text)), ("source", chat.template))
     )
-    return pieces.folded(translate("tokens.chat", locale), inner)
+    if chat.own:
+        return pieces.folded(translate("tokens.chat", locale), inner)
+    cut = translate(
+        "tokens.chat.cut", locale, mark=chat.mark, count=len(chat.pieces), pieces=" ".join(map(visible, chat.pieces))
+    )
+    told = pictures.note(translate("tokens.chat.example", locale), kind="caution")
+    return pieces.folded(translate("tokens.chat.other", locale), told + inner + pictures.note(cut))
+
+
+def _by_lines(text: str) -> str:
+    """A text with its lines and spaces as they are, and signs for what cannot be seen."""
+    return "\n".join(visible(line).replace(visible(" "), " ") for line in text.split("\n"))

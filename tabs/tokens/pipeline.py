@@ -10,7 +10,7 @@ from typing import Any
 from core import query as queries
 from core.errors import InvalidInput
 from core.i18n import Locale, translate
-from core.text.chat import chat_template
+from core.text.chat import chat_template, example_template
 from core.text.input import visible
 from core.text.tokenization import stages, tokenize
 from core.text.types import ChatPreview, Part, Stage, Token, Tokenization, Word
@@ -73,7 +73,8 @@ def _focus(found: Tokenization, wanted: int) -> int:
 
 def _preview(query: Query, tokenizer: Any) -> ChatPreview | None:
     try:
-        return chat_template(tokenizer, [("user", query.text)])
+        turns = [("user", query.text)]
+        return chat_template(tokenizer, turns) or example_template(tokenizer, turns)
     except InvalidInput:  # a template that wants other roles is no reason to show no tokens
         return None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InvalidInput
-from core.text.chat import chat_template
+from core.text.chat import chat_template, example_template
 from core.text.tokenizers import load_tokenizer
 from tests.text.tiny import folder, tiny
 
@@ -19,8 +19,17 @@ def test_a_template_is_shown_and_rendered() -> None:
 
 
 @pytest.mark.parametrize("family", ["mecab", "unigram"])
-def test_a_tokenizer_without_template_has_none(family: str) -> None:
-    assert chat_template(tiny(family), [("user", "猫")]) is None
+def test_a_tokenizer_without_template_has_none_but_an_example_that_says_so(family: str) -> None:
+    tokenizer, turns = tiny(family), [("user", "猫"), ("assistant", "{{ 1 }}")]
+    assert chat_template(tokenizer, turns) is None
+    example = example_template(tokenizer, turns)
+    assert not example.own
+    assert example.text == (
+        "<|im_start|>user\n猫<|im_end|>\n<|im_start|>assistant\n{{ 1 }}<|im_end|>\n<|im_start|>assistant\n"
+    )
+    ids = tokenizer.model(example.mark, add_special_tokens=False)["input_ids"]
+    assert example.pieces == tuple(tokenizer.model.convert_ids_to_tokens(ids))
+    assert tokenizer.model.chat_template is None, "a shared tokenizer stays as it was"
 
 
 @pytest.mark.parametrize("template", ["{{ raise_exception('no') }}", "{% if %}", "{{ ''.__class__.__mro__ }}"])

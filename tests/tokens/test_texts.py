@@ -157,3 +157,14 @@ def test_the_foot_names_every_tokenizer_with_its_size(locale: Locale) -> None:
         translate("kit.model_badge", locale, name=translate(f"model.{name}", locale), where=where, megabytes=megabytes)
         for name, megabytes in (("wordpiece", 0.2), ("unigram", 0.4))
     ]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("tokenizer", ["wordpiece", "bpe", "unigram"])
+def test_the_format_of_conversations_is_said_to_be_an_example(tokenizer: str, locale: Locale) -> None:
+    found = pipeline.explore(pipeline.Query(text="猫は\n好き？", tokenizer=tokenizer))
+    assert found.chat is not None
+    drawn = seen("".join(pipeline.show(found, locale)))
+    assert translate("tokens.chat.example", locale) in drawn
+    assert "<|im_start|>user\n猫は\n好き？<|im_end|>" in drawn
+    assert len(found.chat.pieces) > 1
