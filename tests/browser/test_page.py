@@ -260,6 +260,10 @@ def test_a_question_mark_lists_the_keys_and_they_work(app: RunningApp, context: 
     page.wait_for_function("before => document.body.className !== before", arg=before)
     page.keyboard.press("n")
     page.wait_for_selector("#tab-self-attention lab-tail", timeout=DRAWN)
+    page.keyboard.press("p")
+    page.wait_for_selector("#tab-positions lab-tail", timeout=DRAWN)
+    page.keyboard.press("n")
+    page.wait_for_selector("#tab-self-attention lab-tail", timeout=DRAWN)
     box = page.locator("#field-self-attention-text textarea")
     box.press("?")  # somebody who writes asks a question
     expect(keys).to_be_hidden()
