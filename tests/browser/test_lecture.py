@@ -59,6 +59,11 @@ READ = """() => {
   return found;
 }"""
 
+EMPTY = """() => [...document.querySelectorAll(".lab-inputs *")].filter((one) => {
+  const { width, height } = one.getBoundingClientRect();
+  return width > 100 && height > 4 && !one.innerText.trim();
+}).map((one) => one.className)"""
+
 
 def open_for_a_class(app: RunningApp, browser: Browser, slug: str, locale: Locale) -> Page:
     context = browser.new_context(locale=locale, viewport={"width": 1024, "height": 768}, reduced_motion="reduce")
@@ -101,6 +106,7 @@ def test_everything_can_be_read_from_the_back_row(app: RunningApp, browser: Brow
     page = open_for_a_class(app, browser, slug, locale)
     page.evaluate("document.querySelectorAll('.lab-tour').forEach(guide => { guide.open = true })")
     page.locator(f"#tab-{slug} lab-tail summary").click()
+    assert not page.evaluate(EMPTY), "a frame was left where controls were"
     texts = page.evaluate(READ)
     assert len(texts) > 20
     assert not too_small(texts)
