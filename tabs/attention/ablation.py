@@ -139,7 +139,9 @@ def draw_measured(result: Mapping[str, Any], locale: Locale) -> str:
 
 
 def _importance(result: Intervention, locale: Locale) -> str:
-    switches = "".join(_switches(result, layer, locale) for layer in range(result.layers))
+    switches = pictures.heading(translate("ablation.switches", locale)) + "".join(
+        _switches(result, layer, locale) for layer in range(result.layers)
+    )
     if result.importance is None:
         told = translate(
             "ablation.measure", locale, count=result.layers * result.heads, seconds=max(round(result.seconds), 1)
@@ -177,7 +179,7 @@ def _switches(result: Intervention, layer: int, locale: Locale) -> str:
         change = "" if result.importance is None else f"{result.importance.grid[layer, head]:+.2f}"
         state = "masked" if name in off else ""
         boxes.append(pictures.Box(name, below=change, state=state, pick={"heads": " ".join(sorted(off ^ {name}))}))
-    return pictures.token_boxes(boxes, title=translate("ablation.switches", locale, layer=layer + 1))
+    return pictures.token_boxes(boxes, title=f"{translate('kit.layer', locale)} {layer + 1}")
 
 
 def snippet(query: Query) -> str:
