@@ -515,11 +515,21 @@
         parts.push(`<text x="${x.toFixed(2)}" y="${y.toFixed(2)}" textLength="${line.width.toFixed(2)}" lengthAdjust="spacingAndGlyphs" xml:space="preserve" font-size="${parseFloat(style.fontSize)}" font-weight="${style.fontWeight}" font-family="${escaped(style.fontFamily)}" ${tint("fill", style.color)}>${escaped(line.text)}</text>`);
       }
     };
+    const drawing = (svg) => {   // with what the style sheet gives it, at its place
+      const copy = svg.cloneNode(true), box = svg.getBoundingClientRect(), all = (root) => [root, ...root.querySelectorAll("*")];
+      const kept = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "stroke-linecap", "stroke-linejoin", "opacity", "vector-effect", "font-size", "font-family", "font-weight", "text-anchor"];
+      const [shown, copied] = [all(svg), all(copy)];
+      shown.forEach((one, n) => { const style = getComputedStyle(one); for (const name of kept) copied[n].setAttribute(name, style.getPropertyValue(name)); });
+      place(box);
+      for (const [name, value] of Object.entries({ x: box.left - origin.left + MARGIN, y: box.top - origin.top + MARGIN, width: box.width, height: box.height, overflow: "visible" })) copy.setAttribute(name, value);
+      return new XMLSerializer().serializeToString(copy);
+    };
     const walk = (node) => {
       if (node.nodeType === Node.TEXT_NODE) { if (node.data.trim()) write(node); return; }
       if (node.nodeType !== Node.ELEMENT_NODE || node.matches(".lab-exports, [aria-live]")) return;
       const style = getComputedStyle(node);
       if (style.display === "none" || style.visibility === "hidden" || style.clipPath !== "none") return;
+      if (node instanceof SVGSVGElement) { parts.push(drawing(node)); return; }
       if (node.tagName !== "CANVAS") frame(node, style);
       if (node.toSvg) {
         const box = node.getBoundingClientRect();

@@ -5,9 +5,10 @@ A value of its own that never changes: whoever keeps it (the visitor's page) kee
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -95,6 +96,23 @@ class Tags:
         if not change.rows:
             return self
         return Tags(_apply(self.marks, change), (*self.done, change)[-LONGEST_HISTORY:])
+
+
+def write_history(tags: Tags) -> str:
+    """Tags with what was done and undone, as JSON that `read_history` reads."""
+    changes = ([asdict(change) for change in part] for part in (tags.done, tags.undone))
+    return json.dumps([tags.as_plain(), *changes], ensure_ascii=False)
+
+
+def read_history(written: str) -> Tags:
+    """What `write_history` wrote.
+
+    Raises:
+        ValueError: it did not.
+    """
+    plain, *parts = json.loads(written)
+    done, undone = (tuple(Change(one["tag"], tuple(one["rows"]), one["given"]) for one in part) for part in parts)
+    return replace(read_tags(plain), done=done, undone=undone)
 
 
 def read_tags(plain: Any) -> Tags:

@@ -16,6 +16,7 @@ from core.i18n import Locale, translate, words
 from core.presets import HEADS
 from tabs._kit import foot, pictures
 from tabs._kit.exhibit import JobKind
+from tabs._kit.room import Room
 from tabs._kit.words import both
 
 PREDICTING = JobKind(
@@ -32,9 +33,11 @@ def source(default: str = "sentiment") -> str:
     return queries.one_of(default, *OFFERED, free=True)
 
 
-def chips(*names: str, reset: Mapping[str, Any]) -> None:
+def chips(room: Room, *names: str, reset: Mapping[str, Any]) -> None:
     """Buttons for bundled models; `reset` are fields that mean nothing on another table."""
-    buttons = "".join(foot.pick_button(both(f"analysis.source.{name}"), {"source": name, **reset}) for name in names)
+    settings = {name: {"source": name, **reset} for name in names}
+    buttons = "".join(foot.pick_button(both(f"analysis.source.{name}"), params) for name, params in settings.items())
+    room.offered += settings.values()
     gr.HTML(f'<div class="lab-chips" role="group">{buttons}</div>', js_on_load=None, apply_default_css=False)
 
 

@@ -170,7 +170,7 @@ def evidence(result: Browsed) -> dict[str, Any]:
 def build(room: Room) -> None:
     """Whose predictions, words to look for, a file of one's own; the rest is chosen in the pictures."""
     with room.inputs():
-        choosing.chips(*choosing.BUNDLED, reset=NOTHING_CHOSEN)
+        choosing.chips(room, *choosing.BUNDLED, reset=NOTHING_CHOSEN)
         room.widget("pattern", lines=1)
         room.widget("regex")
         uploading.build(room, reset=NOTHING_CHOSEN)

@@ -117,3 +117,31 @@ def test_fifty_thousand_rows_stay_quick(app: RunningApp, context: BrowserContext
     milliseconds = float(re.findall(r"[\d.]+", badge)[0])
     assert translate("kit.milliseconds", "ja", milliseconds=f"{milliseconds:.1f}") == badge
     assert milliseconds < 300
+
+
+def test_a_sign_leads_to_its_rows(app: RunningApp, context: BrowserContext) -> None:
+    """From a skewed word to all texts that have it, in an exhibit that was not open yet."""
+    page = open_exhibit(context, app.url, "shortcuts")
+    panel = page.locator("#tab-shortcuts")
+    term = panel.locator(".lab-shares button").first
+    term.click()
+    card = panel.locator(".lab-card-open")
+    card.wait_for(timeout=DRAWN)
+    count = int(re.findall(r"n = (\d+)", card.inner_text())[0])
+    card.locator("[data-goto=errors]").click()
+    page.wait_for_selector("#tab-errors lab-tail", timeout=DRAWN)
+    page.wait_for_function("location.search.includes('tab=errors') && location.search.includes('pattern=')")
+    assert shown(page) >= count * 0.8  # words are counted in lower case and NFKC, texts are searched as they stand
+    page.get_by_role("tab", name=translate("shortcuts.tab", "ja"), exact=True).filter(visible=True).click()
+    expect(panel.locator(".lab-card-open")).to_be_visible()
+
+
+def test_a_phrase_becomes_the_edited_text(app: RunningApp, context: BrowserContext) -> None:
+    page = open_exhibit(context, app.url, "rewriting")
+    panel = page.locator("#tab-rewriting")
+    panel.get_by_role("button", name="+ 星４つ。", exact=True).click()
+    expect(page.locator("#field-rewriting-edited textarea")).to_have_value(re.compile("星４つ。$"), timeout=DRAWN)
+    expect(panel.locator(".lab-changes ins")).to_have_text("星４つ。", timeout=DRAWN)
+    page.locator("#field-rewriting-edited textarea").fill("<b>猫</b>が好き。")
+    expect(panel.locator(".lab-changes")).to_contain_text("<b>猫</b>が好き。", timeout=DRAWN)
+    assert panel.locator(".lab-view b").count() == 0
