@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
+import dataclasses
 import json
-import zipfile
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from core.analysis.calibration import measure_reliability
 from core.analysis.clues import find_clues
 from core.analysis.doubts import LISTED
 from core.analysis.label_errors import find_label_errors
-from core.analysis.parts import cut_into_parts, list_ways
+from core.analysis.parts import WORD, cut_into_parts, list_ways
 from core.analysis.report import Findings, write_csv, write_report
 from core.analysis.selection import Filter, Order, select_rows, sort_rows
 from core.analysis.sources import list_columns
@@ -23,10 +24,13 @@ from core.analysis.storage import Opened
 from core.analysis.table import ErrorTable, Integers
 from core.analysis.tags import Tags
 from core.errors import InvalidInput
+from core.i18n import Locale
+from core.jobs import Progress, Work
 
 ROWS, REPORT, NOTEBOOK = "errors.csv", "report.md", "analysis.ipynb"
 MARK = "\ufeff"  # tells a spreadsheet that what follows is UTF-8
 EXAMPLES = 30  # rows quoted in a report
+TERMS = 10  # of each side of a contrast
 
 
 def write_rows(opened: Opened, tags: Tags, chosen: Filter, *, order: Order, descending: bool) -> str:
@@ -39,29 +43,42 @@ def write_rows(opened: Opened, tags: Tags, chosen: Filter, *, order: Order, desc
     return MARK + write_csv(opened.table, places=places, tags=tags)
 
 
-def summarize(opened: Opened, tags: Tags, words: Mapping[str, str]) -> str:
-    """The report of a table in Markdown; what cannot be said of its kind of answers is left out.
+def write_bundle(opened: Opened, tags: Tags, words: Mapping[Locale, Mapping[str, str]], folder: Path) -> Work:
+    """All rows, and for each language a report and a notebook that reads the rows, as files in `folder`. A job.
 
     Args:
         opened: the table and where it is from.
         tags: what was given to its rows.
-        words: the sentences of the visitor's language.
+        words: by locale, the sentences of the page.
+        folder: is made anew; `list_parts` says what lies in it.
     """
-    return write_report(opened.table, gather(opened, tags), words)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    yield Progress(0, 3)
+    rows = MARK + write_csv(opened.table, tags=tags)
+    (folder / ROWS).write_text(rows, encoding="utf-8", errors="surrogatepass", newline="")
+    yield Progress(1, 3)
+    findings = gather(opened, tags)
+    yield Progress(2, 3)
+    for locale, sentences in words.items():
+        parts = {
+            REPORT: write_report(opened.table, findings, sentences),
+            NOTEBOOK: json.dumps(write_notebook(opened.table, sentences), ensure_ascii=False, indent=1),
+        }
+        for name, text in parts.items():
+            (folder / f"{locale}.{name}").write_text(text, encoding="utf-8", errors="replace")
+    yield Progress(3, 3)
+    return {"rows": len(opened.table)}
 
 
-def bundle(opened: Opened, tags: Tags, words: Mapping[str, str]) -> bytes:
-    """A ZIP file with all rows, the report, and the notebook that reads the rows."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(ROWS, MARK + write_csv(opened.table, tags=tags))
-        archive.writestr(REPORT, summarize(opened, tags, words))
-        archive.writestr(NOTEBOOK, json.dumps(write_notebook(opened, words), ensure_ascii=False, indent=1))
-    return file.getvalue()
+def list_parts(folder: Path, locale: Locale) -> dict[str, Path]:
+    """The files of a bundle in one language, by the names that they are taken away under; {} before it is whole."""
+    parts = {ROWS: folder / ROWS} | {name: folder / f"{locale}.{name}" for name in (REPORT, NOTEBOOK)}
+    return parts if all(path.is_file() for path in parts.values()) else {}
 
 
 def gather(opened: Opened, tags: Tags) -> Findings:
-    """Everything that is said in a report of a table."""
+    """Everything that is said in a report of a table; what cannot be said of its kind of answers is left out."""
     table = opened.table
     summed, clues = sum_up(table), find_clues(opened)
     label_errors = calibration = None
@@ -69,21 +86,20 @@ def gather(opened: Opened, tags: Tags) -> Findings:
         calibration = measure_reliability(table)
         if table.kind == "label":
             found = find_label_errors(table, origin=opened.origin)
-            label_errors = type(found)(**{**vars(found), "suspects": found.suspects[:LISTED]})
+            label_errors = dataclasses.replace(found, suspects=found.suspects[:LISTED])
     except InvalidInput as error:
         if error.key != "error.analysis.no_probabilities":
             raise
-    ways = [way for way in list_ways(table.kind, list_columns(table.columns)) if way != ":word"]
-    scores = [score for way in ways for score in cut_into_parts(opened, by=way).scores]
+    ways = [way for way in list_ways(table.kind, list_columns(table.columns)) if way != WORD]
     return Findings(
         confusion=summed.confusion,
         classes=summed.classes,
         residuals=summed.residuals,
         tags=tags,
-        slices=scores,
+        slices=[score for way in ways for score in cut_into_parts(opened, by=way).scores],
         probes=clues.probes,
         shortcuts=clues.skewed.terms if clues.skewed else (),
-        contrast=(*clues.errors[:10], *clues.others[:10]),
+        contrast=(*clues.errors[:TERMS], *clues.others[:TERMS]),
         label_errors=label_errors,
         calibration=calibration,
         examples=_choose_examples(table, tags),
@@ -99,21 +115,25 @@ def _choose_examples(table: ErrorTable, tags: Tags) -> Integers:
     return sort_rows(table, np.flatnonzero(~table.correct), by=by)[:EXAMPLES]
 
 
-def write_notebook(opened: Opened, words: Mapping[str, str]) -> dict[str, Any]:
-    """A notebook (nbformat 4.5) that needs the CSV file beside it and no network."""
-    table = opened.table
+def write_notebook(table: ErrorTable, words: Mapping[str, str]) -> dict[str, Any]:
+    """A notebook (nbformat 4.5) that needs the CSV file beside it, and no network; it sets ``result``."""
     told = f"# 5.3 {words['analysis.report.title']}\n\n{words['analysis.bundle.told']}"
-    count = {"label": _LABELS, "number": _NUMBERS, "choice": _CHOICES, "entities": _ENTITIES}[table.kind]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     cells = [
         {"cell_type": "markdown", "id": "heading", "metadata": {}, "source": told},
-        _code("read", _READ),
-        _code("count", count.replace("LABELS", repr(list(table.labels)))),
-        _code("tags", _TAGS),
-        _code("worst", _WORST.replace("VALUE", "residual" if table.kind == "number" else "loss")),
-        _code("result", "result"),
+        *(_code(name, source) for name, source in _write_counts(table).items()),
     ]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": cells}
+
+
+def _write_counts(table: ErrorTable) -> dict[str, str]:
+    """The code of the notebook's cells by their names."""
+    count = {"label": _LABELS, "number": _NUMBERS, "choice": _CHOICES, "entities": _ENTITIES}[table.kind]
+    cells = {"read": _READ, "count": count.replace("LABELS", repr(list(table.labels)))}
+    if table.kind in ("label", "choice"):
+        cells["trust"] = _TRUST
+    value = "residual" if table.kind == "number" else "loss"
+    return cells | {"tags": _TAGS, "worst": _WORST.replace("VALUE", value), "result": "result"}
 
 
 def _code(identity: str, source: str) -> dict[str, Any]:
@@ -138,38 +158,44 @@ from sklearn.metrics import confusion_matrix
 
 golds, predicted = [row["gold"] for row in rows], [row["predicted"] for row in rows]
 labels = LABELS
-result["labels"] = labels
 result["matrix"] = confusion_matrix(golds, predicted, labels=labels).tolist()  # rows gold, columns predicted
-sure = [row for row in rows if row["confidence"] and float(row["confidence"]) >= 0.8]
-result["sure_errors"] = sum(row["correct"] == "false" for row in sure)
 """
 _NUMBERS = """
 from scipy.stats import pearsonr, spearmanr
 
 golds, predicted = [float(row["gold"]) for row in rows], [float(row["predicted"]) for row in rows]
-result["mae"] = round(sum(abs(float(row["residual"])) for row in rows) / len(rows), 4)
+result["mae"] = round(sum(abs(said - gold) for said, gold in zip(predicted, golds)) / len(rows), 4)
 if len(set(golds)) > 1 and len(set(predicted)) > 1:
     result["pearson"] = round(float(pearsonr(predicted, golds).statistic), 4)
     result["spearman"] = round(float(spearmanr(predicted, golds).statistic), 4)
 """
 _CHOICES = """
-result["gold_places"] = dict(sorted(Counter(row["gold"] for row in rows).items()))
-result["predicted_places"] = dict(sorted(Counter(row["predicted"] for row in rows).items()))
+places = range(max(len(json.loads(row["choices"])) for row in rows))
+result["gold_places"] = [sum(int(row["gold"]) == place for row in rows) for place in places]
+result["predicted_places"] = [sum(int(row["predicted"]) == place for row in rows) for place in places]
 """
 _ENTITIES = """
-def spans(cell):
-    return {tuple(span) for span in json.loads(cell)}
+spans = [[{tuple(span) for span in json.loads(row[side])} for side in ("gold", "predicted")] for row in rows]
+agreed, total = sum(len(gold & said) for gold, said in spans), sum(len(gold) + len(said) for gold, said in spans)
+result["f1"] = round(2 * agreed / max(total, 1), 4)  # micro-averaged over entities
+"""
+_TRUST = """
+import numpy as np
 
-
-agreed = sum(len(spans(row["gold"]) & spans(row["predicted"])) for row in rows)
-total = sum(len(spans(row["gold"])) + len(spans(row["predicted"])) for row in rows)
-result["f1"] = round(2 * agreed / max(total, 1), 4)
+known = [row for row in rows if row["confidence"]]
+if known:
+    confidence = np.array([float(row["confidence"]) for row in known])
+    correct = np.array([row["correct"] == "true" for row in known])
+    result["sure_errors"] = int((~correct & (confidence >= 0.8)).sum())
+    bins = np.clip(np.searchsorted(np.linspace(0, 1, 11), confidence) - 1, 0, 9)
+    gaps = [abs(correct[bins == n].sum() - confidence[bins == n].sum()) for n in range(10)]
+    result["ece"] = round(float(sum(gaps)) / len(known), 4)
 """
 _TAGS = """
 result["tags"] = dict(Counter(tag for row in rows for tag in json.loads(row["tags"] or "[]")).most_common())
 """
 _WORST = """
-known = [row for row in rows if row["VALUE"]]
-worst = sorted(known, key=lambda row: -abs(float(row["VALUE"])))[:10]
+told = [row for row in rows if row["VALUE"]]
+worst = sorted(told, key=lambda row: -abs(float(row["VALUE"])))[:10]
 result["worst"] = [[int(row["index"]), row["gold"], row["predicted"], round(float(row["VALUE"]), 3)] for row in worst]
 """

@@ -15,6 +15,7 @@ from typing import Any
 from core.errors import InvalidInput
 
 LONGEST_HISTORY = 200  # changes that can be undone
+MOST_REMEMBERED = 100_000  # rows in all of these together; the last change can be undone however many it was of
 LONGEST_TAG = 40  # characters
 MOST_TAGS = 50
 
@@ -95,7 +96,7 @@ class Tags:
     def _do(self, change: Change) -> Tags:
         if not change.rows:
             return self
-        return Tags(_apply(self.marks, change), (*self.done, change)[-LONGEST_HISTORY:])
+        return Tags(_apply(self.marks, change), _shorten((*self.done, change)))
 
 
 def write_history(tags: Tags) -> str:
@@ -130,6 +131,14 @@ def read_tags(plain: Any) -> Tags:
         if own:
             marks[int(row)] = tuple(sorted(set(own)))
     return Tags(MappingProxyType(marks))
+
+
+def _shorten(done: tuple[Change, ...]) -> tuple[Change, ...]:
+    """The newest changes, as many as are remembered."""
+    kept, rows = 1, len(done[-1].rows)
+    while kept < min(len(done), LONGEST_HISTORY) and (rows := rows + len(done[-kept - 1].rows)) <= MOST_REMEMBERED:
+        kept += 1
+    return done[-kept:]
 
 
 def _apply(marks: Mapping[int, tuple[str, ...]], change: Change) -> Mapping[int, tuple[str, ...]]:
