@@ -263,6 +263,7 @@
     if (event.target.closest?.("input, textarea, select, [contenteditable], [role=combobox]")) return;
     if (event.key === "?") { event.preventDefault(); shortcuts(); return; }
     if (document.querySelector("dialog[open]")) return;
+    if ([...document.querySelectorAll("lab-tags")].find((tags) => tags.firstElementChild?.offsetParent)?.press(event.key)) { event.preventDefault(); return; }
     const open = [...document.querySelectorAll("lab-tail")].find((tail) => tail.offsetParent !== null);
     const panel = open?.closest("[role=tabpanel][id^=tab-]");
     const target = {
@@ -701,6 +702,122 @@
       } catch { /* without a connection it stays as it is */ } finally { this.asking = false; }
     }
   }
+  // ---- tags of rows: the visitor's own, beside rows that are everybody's; keys and buttons do the same
+  const MOST_KEYS = 9;
+  class Tags extends Living {
+    intact() { return this.childElementCount > 0; }
+    get rows() { return [...this.closest(".lab-view").querySelectorAll("tr[data-index]")]; }
+    get row() { return this.rows.find((row) => row.dataset.index === this.at); }
+    get params() { return JSON.parse(document.querySelector(`#tab-${slugOf(this)} lab-tail`).dataset.params); }
+    connectedCallback() {
+      super.connectedCallback();
+      if (this.heard) return;
+      this.heard = true;
+      this.addEventListener("click", ({ target }) => {
+        const button = target.closest("button");
+        if (button?.dataset.tag !== undefined) this.tag(button.dataset.tag);
+        if (button?.dataset.does) this[button.dataset.does]();
+      });
+      this.addEventListener("keydown", (event) => {   // a new tag goes to the row at once
+        if (event.key !== "Enter" || event.isComposing || !event.target.value?.trim()) return;
+        this.tag(event.target.value.trim());
+        event.target.value = "";
+      });
+    }
+    render() {   // when the rows below have come too
+      clearTimeout(this.soon);
+      this.soon = setTimeout(() => { if (this.isConnected) this.lay(); }, 0);
+    }
+    lay() {
+      const words = this.words = JSON.parse(this.dataset.words), rows = this.rows, total = Number(this.dataset.total).toLocaleString(language);
+      const opened = rows.find((row) => row.classList.contains("lab-opened"))?.dataset.index;
+      if (opened !== undefined) this.at = opened;
+      else if (!this.row) this.at = (this.backwards ? rows.at(-1) : rows[0])?.dataset.index;
+      this.backwards = false;
+      const told = (name) => escaped(words[name].replace("{total}", total)), does = (name) => `<button type="button" class="lab-chip" data-does="${name}">${told(name)}</button>`;
+      this.innerHTML = `<div class="lab-chips lab-tag-bar" role="group" aria-label="${told("title")}"><span>${told("title")}</span><span class="lab-tag-keys"></span><input class="lab-new-tag" maxlength="${this.dataset.longest}" placeholder="${told("new")}" aria-label="${told("new")}">${does("undo")}${does("redo")}<span class="lab-tags-told" role="status"></span></div>`
+        + `<div class="lab-chips"><button type="button" class="lab-chip" data-does="all" aria-pressed="${Boolean(this.everything)}">${told("all")}</button>${does("csv")}${does("bundle")}</div><p class="lab-note lab-tag-hint">${told("keys")}</p>`;
+      this.mark();
+      this.ask({});
+    }
+    mark() {   // the row that keys work on
+      for (const row of this.rows) {
+        row.classList.toggle("lab-current", row === this.row);
+        if (row === this.row) row.setAttribute("aria-current", "true"); else row.removeAttribute("aria-current");
+      }
+      this.draw();
+    }
+    draw() {   // what is known of the tags
+      const starters = JSON.parse(this.dataset.starters), counts = new Map(this.known?.tags || []);
+      this.names = [...starters, ...[...counts.keys()].filter((name) => !starters.includes(name))];
+      const own = this.known?.marks[this.at] || [];
+      this.querySelector(".lab-tag-keys").innerHTML = this.names.map((name, n) => `<button type="button" class="lab-chip" data-tag="${escaped(name)}" aria-pressed="${own.includes(name)}">${n < MOST_KEYS ? `<kbd>${n + 1}</kbd> ` : ""}${escaped(name)} <output>${counts.get(name) || 0}</output></button>`).join("");
+      for (const row of this.rows) row.querySelector(".lab-row-tags").innerHTML = (this.known?.marks[row.dataset.index] || []).map((name) => `<span class="lab-tag">${escaped(name)}</span>`).join("");
+      for (const name of ["undo", "redo"]) this.querySelector(`[data-does=${name}]`).disabled = !this.known?.[name];
+    }
+    async ask(what, tell) {
+      const source = { ...(what.do === "everything" ? this.params : {}), source: this.dataset.source };
+      const rows = this.rows.map((row) => Number(row.dataset.index));
+      const reply = await this.send("tags", { params: source, rows, ...what });
+      if (!reply || source.source !== this.dataset.source) return;
+      this.known = await reply.json();
+      this.draw();
+      if (tell) this.tell(tell(new Map(this.known.tags)));
+    }
+    async send(address, body) {
+      const reply = await fetch(`lab/errors/${address}?lang=${language}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }).catch(() => null);
+      if (reply?.ok) return reply;
+      this.tell(reply ? (await reply.json()).detail : this.words.offline, true);
+      return null;
+    }
+    tell(text, refused = false) {
+      const status = this.querySelector(".lab-tags-told");
+      status.textContent = text;
+      status.classList.toggle("lab-wrong", refused);
+    }
+    tag(name) {
+      const fill = (word, values) => Object.entries(values).reduce((text, [key, value]) => text.replace(`{${key}}`, value), this.words[word]);
+      if (this.everything) {
+        this.all();
+        this.ask({ do: "everything", tag: name }, (counts) => fill("everything", { tag: name, count: (counts.get(name) || 0).toLocaleString(language) }));
+      } else if (this.row) {
+        const row = Number(this.at);
+        this.ask({ do: "toggle", tag: name, row }, () => fill(this.known.marks[row]?.includes(name) ? "given" : "taken", { tag: name, row }));
+      }
+    }
+    undo() { this.ask({ do: "undo" }, () => this.words.undone); }
+    redo() { this.ask({ do: "redo" }, () => ""); }
+    all() {   // the next tag goes to every row of the filter
+      this.everything = !this.everything;
+      this.querySelector("[data-does=all]").setAttribute("aria-pressed", this.everything);
+    }
+    async csv() {
+      const reply = await this.send("rows.csv", { params: this.params });
+      if (reply) save(await reply.blob(), "errors.csv");
+    }
+    bundle() { say(slugOf(this), { start: this.dataset.job, params: this.params }); }
+    move(step) {
+      const rows = this.rows, next = rows[rows.indexOf(this.row) + step], page = Number(this.dataset.page);
+      if (next) {
+        this.at = next.dataset.index;
+        this.mark();
+        next.scrollIntoView({ block: "nearest" });
+        next.querySelector(".lab-row-text button").focus({ preventScroll: true });
+        return;
+      }
+      const turn = [...this.closest(".lab-view").querySelectorAll(".lab-pager [data-pick]")].find((button) => Math.sign(JSON.parse(button.dataset.pick).page - page) === step);
+      this.backwards = step < 0;
+      turn?.click();
+    }
+    press(key) {   // whether it was one of ours
+      const name = /^[1-9]$/.test(key) ? this.names?.[key - 1] : undefined;
+      if (name !== undefined) this.tag(name);
+      else if (key === "j" || key === "k") this.move(key === "j" ? 1 : -1);
+      else if (key === "u" || key === "U") this[key === "u" ? "undo" : "redo"]();
+      else return false;
+      return true;
+    }
+  }
   const post = async (button) => {
     if (button.dataset.confirm && !confirm(button.dataset.confirm)) return;
     const reply = await fetch(`${button.dataset.post}?lang=${language}`, { method: "POST" }).catch(() => null), own = button.closest("lab-own");
@@ -713,4 +830,5 @@
   customElements.define("lab-headgrid", HeadGrid);
   customElements.define("lab-job", Job);
   customElements.define("lab-own", Own);
+  customElements.define("lab-tags", Tags);
 })();

@@ -116,16 +116,18 @@ def _begin(path: Path, read: Callable[[], Work]) -> Work:
     return begun
 
 
-def build(room: Room, intake: Intake, *, reset: Mapping[str, Any]) -> None:
+def build(room: Room, intake: Intake, *, reset: Mapping[str, Any], field: str = "source", title: str = "") -> None:
     """The file, and below it, once there is one, what it holds and which column is what.
 
     Args:
-        room: where it stands; its exhibit draws the field ``source``.
+        room: where it stands.
         intake: what becomes of the file.
         reset: fields of the exhibit that mean nothing on other data.
+        field: the field of the exhibit that names what is drawn.
+        title: the word above the file; by default that of the intake.
     """
     slug = room.exhibit.slug
-    with gr.Accordion(t(intake.words), open=False):
+    with gr.Accordion(t(title or intake.words), open=False):
         file = gr.File(label=t(f"{intake.words}.file"), file_types=list(ENDINGS), type="filepath", height=120)
         with gr.Column(visible=False) as form:
             tasks = [(t(f"{intake.tasks}.{name}"), name) for name in intake.offered]
@@ -151,7 +153,7 @@ def build(room: Room, intake: Intake, *, reset: Mapping[str, Any]) -> None:
 
     def begin(path: Path, named: str, columns: Mapping[str, str], request: gr.Request, locale: Locale) -> str:
         job, source = submit(intake, path, named, columns, room.context, workspace_of(request))
-        then = {**reset, "source": source}
+        then = {**reset, field: source}
         return pictures.job_card(job, slug=slug, locale=locale, place=f"{slug}-fetch", then=then)
 
     def refuse(error: Exception, locale: Locale) -> str:

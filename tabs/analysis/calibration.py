@@ -20,7 +20,7 @@ from tabs.analysis.calibration_script import snippet
 from tabs.analysis.choosing import label
 
 SLUG = "calibration"
-SIZE, MARGIN, EDGE, HISTOGRAM = 320, 36, 12, 60  # of the drawings, in their own units
+SIZE, MARGIN, EDGE, HISTOGRAM = 340, 48, 12, 60  # of the drawings, in their own units
 CURVES = ("precision", "recall", "f1")
 
 
@@ -48,7 +48,7 @@ def explore(query: Query) -> Trust:
 
 def show(result: Trust, locale: Locale) -> tuple[str, ...]:
     """The diagram; the threshold."""
-    return _reliability(result, locale), _threshold(result, locale)
+    return _reliability(result, locale), _threshold(result, locale) + choosing.go_on(SLUG, result.source, locale)
 
 
 def _reliability(result: Trust, locale: Locale) -> str:
@@ -96,16 +96,16 @@ def _diagram(found: Reliability, title: str, locale: Locale) -> str:
         middle = (left + right) / 2
         width = max(right - left - 2, 2)
         bars.append(
-            f'<g><title>{html.escape(hint)}</title><rect class="lab-plot-bar" x="{left + 1:.1f}" y="{y(accuracy):.1f}"'
-            f' width="{width:.1f}" height="{base - y(accuracy):.1f}"/>'
-            f'<rect class="lab-plot-gap" x="{left + 1:.1f}" y="{min(y(accuracy), y(confidence)):.1f}"'
+            f'<g><title>{html.escape(hint)}</title><rect class="lab-diagram-bar" x="{left + 1:.1f}"'
+            f' y="{y(accuracy):.1f}" width="{width:.1f}" height="{base - y(accuracy):.1f}"/>'
+            f'<rect class="lab-diagram-gap" x="{left + 1:.1f}" y="{min(y(accuracy), y(confidence)):.1f}"'
             f' width="{width:.1f}" height="{abs(y(accuracy) - y(confidence)):.1f}"/>'
-            f'<line class="lab-plot-whisker" x1="{middle:.1f}" x2="{middle:.1f}"'
+            f'<line class="lab-diagram-whisker" x1="{middle:.1f}" x2="{middle:.1f}"'
             f' y1="{y(float(found.lower[n])):.1f}" y2="{y(float(found.upper[n])):.1f}"/></g>'
         )
         height = HISTOGRAM * int(count) / most
         rows.append(
-            f'<rect class="lab-plot-count" x="{left + 1:.1f}" y="{base + 34 + HISTOGRAM - height:.1f}"'
+            f'<rect class="lab-diagram-count" x="{left + 1:.1f}" y="{base + 34 + HISTOGRAM - height:.1f}"'
             f' width="{width:.1f}" height="{height:.1f}"/>'
             f'<text x="{middle:.1f}" y="{base + 31 + HISTOGRAM - height:.1f}" text-anchor="middle">{int(count)}</text>'
         )
@@ -119,10 +119,10 @@ def _diagram(found: Reliability, title: str, locale: Locale) -> str:
     height = base + 34 + HISTOGRAM + 18
     return (
         f"<figure><figcaption>{html.escape(title)}</figcaption>"
-        f'<svg class="lab-plot" viewBox="0 0 {SIZE + 12} {height}" role="img" aria-label="{html.escape(title)}">{ticks}'
-        f'{"".join(bars)}<line class="lab-ideal" x1="{x(0)}" y1="{y(0):.1f}" x2="{x(1)}" y2="{y(1):.1f}"/>'
+        f'<svg class="lab-diagram" viewBox="0 0 {SIZE + 12} {height}" role="img" aria-label="{html.escape(title)}">'
+        f'{ticks}{"".join(bars)}<line class="lab-ideal" x1="{x(0)}" y1="{y(0):.1f}" x2="{x(1)}" y2="{y(1):.1f}"/>'
         f"{''.join(rows)}"
-        f'<text x="{SIZE / 2}" y="{height - 4}" text-anchor="middle">{names[0]}</text>'
+        f'<text x="{x(0.5)}" y="{height - 4}" text-anchor="middle">{names[0]}</text>'
         f'<text transform="translate(10,{SIZE / 2}) rotate(-90)" text-anchor="middle">{names[1]}</text>'
         f'<text transform="translate(10,{base + 34 + HISTOGRAM / 2}) rotate(-90)" text-anchor="middle">'
         f"{names[2]}</text></svg></figure>"
@@ -209,7 +209,8 @@ def _threshold(result: Trust, locale: Locale) -> str:
         pictures.heading(translate("calibration.threshold.heading", locale, label=name, threshold=f"{t:.2f}"))
         + f'<div class="lab-chips" role="group" aria-label="{title}"><span>{title}</span>{chips}{best}</div>'
         + pictures.numbers(figures)
-        + f'<div class="lab-columns"><div>{pictures.twin(drawn, table, locale)}</div><div>{cells}</div></div>'
+        + cells
+        + pictures.twin(drawn, table, locale)
         + pictures.note(translate("calibration.best.note", locale))
     )
 
@@ -228,7 +229,7 @@ def _curves(sweep: ThresholdSweep, at: int, title: str, locale: Locale) -> str:
         points = " ".join(f"{x(n):.1f},{y(float(value)):.1f}" for n, value in enumerate(getattr(sweep, curve)))
         lines.append(f'<polyline class="lab-curve lab-curve-{number}" points="{points}"/>')
         name = html.escape(translate(f"analysis.report.{curve}", locale))
-        place = MARGIN + number * 92
+        place = MARGIN + number * 94
         legend.append(
             f'<line class="lab-curve lab-curve-{number}" x1="{place}" x2="{place + 24}" y1="10" y2="10"/>'
             f'<text x="{place + 28}" y="14">{name}</text>'
@@ -242,10 +243,10 @@ def _curves(sweep: ThresholdSweep, at: int, title: str, locale: Locale) -> str:
     name = html.escape(translate("calibration.axis.threshold", locale))
     return (
         f"<figure><figcaption>{html.escape(title)}</figcaption>"
-        f'<svg class="lab-plot" viewBox="0 0 {SIZE + 12} {SIZE}" role="img" aria-label="{html.escape(title)}">{ticks}'
-        f"{''.join(lines)}{''.join(legend)}"
+        f'<svg class="lab-diagram" viewBox="0 0 {SIZE + 12} {SIZE}" role="img" aria-label="{html.escape(title)}">'
+        f"{ticks}{''.join(lines)}{''.join(legend)}"
         f'<line class="lab-now" x1="{x(at):.1f}" x2="{x(at):.1f}" y1="{y(1):.1f}" y2="{y(0):.1f}"/>'
-        f'<text x="{SIZE / 2}" y="{SIZE - 4}" text-anchor="middle">{name}</text></svg></figure>'
+        f'<text x="{x(STEPS / 2)}" y="{SIZE - 6}" text-anchor="middle">{name}</text></svg></figure>'
     )
 
 

@@ -56,7 +56,7 @@ def explore(query: Query) -> Doubts:
 
 def show(result: Doubts, locale: Locale) -> tuple[str, ...]:
     """What was found, and by what; the suspects."""
-    return _summary(result, locale), _suspects(result, locale)
+    return _summary(result, locale), _suspects(result, locale) + choosing.go_on(SLUG, result.source, locale)
 
 
 def _summary(result: Doubts, locale: Locale) -> str:
@@ -117,9 +117,14 @@ def _row(one: DoubtedRow, locale: Locale) -> str:
     planted = (
         f'<span class="lab-tag">{html.escape(translate("label-errors.mark", locale))}</span> ' if one.planted else ""
     )
+    given, suggested, margin = (
+        html.escape(translate(f"label-errors.column.{name}", locale)) for name in ("given", "suggested", "margin")
+    )
     return (
-        f'<tr class="lab-row"><td class="lab-row-index">{one.row.index}</td><td>{html.escape(one.row.gold)}</td>'
-        f'<td>{html.escape(one.suggested)}</td><td class="lab-number">{one.margin:+.2f}</td>'
+        f'<tr class="lab-row"><td class="lab-row-index">{one.row.index}</td>'
+        f'<td data-name="{given}">{html.escape(one.row.gold)}</td>'
+        f'<td data-name="{suggested}">{html.escape(one.suggested)}</td>'
+        f'<td class="lab-number" data-name="{margin}">{one.margin:+.2f}</td>'
         f'<td class="lab-row-text">{planted}{text}</td></tr>'
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,9 @@ from core.jobs import Work
 from tabs._kit import foot, pictures
 from tabs._kit.exhibit import Exhibit, JobKind, Prediction, Step
 from tabs._kit.room import Room
-from tabs.analysis import choosing
+from tabs.analysis import choosing, uploading
 from tabs.analysis.rivals_script import snippet
-from tabs.analysis.rows import QUOTED
+from tabs.analysis.rows import QUOTED, mark
 
 SLUG = "rivals"
 CELLS = (("both_right", "broken"), ("fixed", "both_wrong"))  # rows: the first model right, wrong; columns: the second
@@ -48,7 +48,7 @@ def explore(query: Query) -> Rivals:
 
 def show(result: Rivals, locale: Locale) -> tuple[str, ...]:
     """The four groups; the rows of one."""
-    return _groups(result, locale), _rows(result, locale)
+    return _groups(result, locale), _rows(result, locale) + choosing.go_on(SLUG, result.sources[1], locale)
 
 
 def _groups(result: Rivals, locale: Locale) -> str:
@@ -78,10 +78,17 @@ def _groups(result: Rivals, locale: Locale) -> str:
     return (
         pictures.numbers(figures)
         + pictures.note(told)
+        + _tell_same(result, locale)
         + f'<figure class="lab-matrix"><figcaption>{caption}</figcaption><div class="lab-scroll"><table>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div></figure>"
         + pictures.note(translate(f"rivals.verdict.{verdict}", locale, fixed=fixed, broken=broken), kind="caution")
     )
+
+
+def _tell_same(result: Rivals, locale: Locale) -> str:
+    first, second = result.sources
+    same = first.source == second.source
+    return pictures.note(translate("rivals.same", locale), kind="caution") if same else ""
 
 
 def _cell(group: str, count: int, result: Rivals, locale: Locale) -> str:
@@ -108,28 +115,28 @@ def _rows(result: Rivals, locale: Locale) -> str:
     columns = [translate("analysis.column.index", locale), translate("analysis.column.gold", locale), *names]
     columns.append(translate("analysis.report.text", locale))
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in columns)
-    body = "".join(_row(one, result) for one in result.rows)
+    body = "".join(_row(one, result, columns, locale) for one in result.rows)
     return (
-        f'{heading}<table class="lab-rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        f'{heading}<table class="lab-rows lab-rivals"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
         f"{_pager(result, locale)}"
     )
 
 
-def _row(one: SharedRow, result: Rivals) -> str:
+def _row(one: SharedRow, result: Rivals, columns: Sequence[str], locale: Locale) -> str:
     kind = result.sources[0].kind
+    called = [html.escape(name) for name in columns]
     cells = "".join(
-        f'<td><span class="lab-{"right" if correct else "wrong"}">{"○" if correct else "✕"}</span>'
-        f" {html.escape(_answer_of(answer, one.first.texts, kind))}{_confidence(confidence)}</td>"
-        for answer, correct, confidence in (
-            (one.first.predicted, one.first.correct, one.first.confidence),
-            (one.second.predicted, one.second.correct, one.second.confidence),
-        )
+        f'<td class="lab-row-answer" data-name="{name}">'
+        f"{mark(row.correct, locale)} {html.escape(_answer_of(row.predicted, row.texts, kind))}"
+        f"{_confidence(row.confidence)}</td>"
+        for name, row in ((called[2], one.first), (called[3], one.second))
     )
     text = " ／ ".join(one.first.texts)
     text = text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
     gold = html.escape(_answer_of(one.first.gold, one.first.texts, kind))
     return (
-        f'<tr class="lab-row"><td class="lab-row-index">{one.first.index}</td><td>{gold}</td>{cells}'
+        f'<tr class="lab-row"><td class="lab-row-index">{one.first.index}</td>'
+        f'<td class="lab-row-answer" data-name="{called[1]}">{gold}</td>{cells}'
         f'<td class="lab-row-text">{html.escape(text)}</td></tr>'
     )
 
@@ -176,6 +183,7 @@ def build(room: Room) -> None:
         room.presets({"source": "tagging", "other": "tagging-crf", "page": 1})
         room.widget("source")
         room.widget("other")
+        uploading.build(room, reset={"group": "fixed", "page": 1}, field="other", title="rivals.upload")
         room.picked("group")
         room.picked("page")
     with room.results():
@@ -216,5 +224,8 @@ EXHIBIT = Exhibit(
     build=build,
     prediction=Prediction(Query(group="broken"), 3, _answer),
     steps=(Step({"group": "broken"}), Step({"group": "both_wrong"})),
-    jobs=(JobKind("predict-sample", _render, work=_predict, cures="error.analysis.not_predicted"),),
+    jobs=(
+        uploading.KIND,
+        JobKind("predict-sample", _render, work=_predict, cures="error.analysis.not_predicted"),
+    ),
 )

@@ -58,7 +58,8 @@ def explore(query: Query) -> Clues:
 
 def show(result: Clues, locale: Locale) -> tuple[str, ...]:
     """The probes; the terms and the one that was chosen; the words of the errors."""
-    return _probes(result, locale), _terms(result, locale) + _chosen(result, locale), _contrast(result, locale)
+    onward = choosing.go_on(SLUG, result.source, locale)
+    return _probes(result, locale), _terms(result, locale) + _chosen(result, locale), _contrast(result, locale) + onward
 
 
 def _probes(result: Clues, locale: Locale) -> str:

@@ -40,7 +40,7 @@ def explore(query: Query) -> Parts:
     """The metric of each part with its size and its 95 % interval, beside that of the ``whole``."""
     return cut_into_parts(
         open_source(query.source),
-        by=WORD if query.word and query.by == WORD else query.by,
+        by=query.by,
         metric=query.metric,
         parts=query.parts,
         word=query.word,
@@ -49,8 +49,8 @@ def explore(query: Query) -> Parts:
 
 
 def show(result: Parts, locale: Locale) -> tuple[str, ...]:
-    """How it is cut, and the parts."""
-    return (_choices(result, locale) + _scores(result, locale),)
+    """How it is cut, and the parts; where to go on."""
+    return _choices(result, locale) + _scores(result, locale), choosing.go_on(SLUG, result.source, locale)
 
 
 def _choices(result: Parts, locale: Locale) -> str:
@@ -162,6 +162,7 @@ def build(room: Room) -> None:
         room.picked("by")
         room.picked("metric")
     with room.results():
+        room.view()
         room.view()
 
 

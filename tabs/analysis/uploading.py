@@ -65,6 +65,6 @@ INTAKE = uploading.Intake(
 )
 
 
-def build(room: Room, *, reset: Mapping[str, Any]) -> None:
-    """The file and its form; `reset` are fields of the exhibit that mean nothing on another table."""
-    uploading.build(room, INTAKE, reset=reset)
+def build(room: Room, *, reset: Mapping[str, Any], field: str = "source", title: str = "analysis.upload") -> None:
+    """The file and its form; see `tabs._kit.uploading.build`."""
+    uploading.build(room, INTAKE, reset=reset, field=field, title=title)
