@@ -622,7 +622,8 @@
       this.button.textContent = this.words.cancel;
       this.button.addEventListener("click", () => fetch(`lab/jobs/${job}/cancel`, { method: "POST" }).catch(() => {}));
       if (!this.parentElement.matches("[data-job-slot]")) this.scrollIntoView({ block: "nearest" });   // just started
-      this.wait = 400;
+      this.polls = 0;
+      this.wait = this.pace();
       this.poll(job);
     }
     replace(html) {   // what was opened or switched to in the old picture is so in the new one
@@ -642,12 +643,13 @@
         if (reply.status === 404) { this.lost(); return; }
         if (reply.status === 401) { location.reload(); return; }   // the app has restarted: it asks for the password
         status = await reply.json();
-        this.wait = 400;
+        this.wait = this.pace();
       } catch { this.wait = Math.min(this.wait * 2, 8000); } finally { clearTimeout(timer); }
       if (job !== this.dataset.job) return;
       if (status) this.show(status); else this.tell(this.words.offline);
       if (!status || ["waiting", "running"].includes(status.state)) setTimeout(() => this.poll(job), this.wait);
     }
+    pace() { return this.polls++ < 12 ? 150 : 400; }   // ms; what is soon done is soon seen
     forget() {
       store.drop(jobKey(this.dataset.place)); store.drop(thenKey(this.dataset.place));
     }

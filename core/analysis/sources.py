@@ -12,7 +12,7 @@ import re
 import secrets
 import threading
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,11 +71,11 @@ def open_source(source: str) -> Opened:
 def _open(source: str) -> Opened:
     if is_own(source):
         path = find_own(source)
-        return _open_stored(str(path), path.stat().st_mtime_ns)
+        return _open_stored(str(path), path.stat().st_mtime_ns, _Known())
     learned = identify(source)
     stored = _place_predicted(source, learned)
     if stored.is_file():
-        return _open_stored(str(stored), stored.stat().st_mtime_ns)
+        return _open_stored(str(stored), stored.stat().st_mtime_ns, _Known())
     if _megabytes(learned.folder) > LARGE_MEGABYTES:
         rows = len(_read_sample(learned.task)[0])
         raise InvalidInput("error.analysis.not_predicted", source=source, rows=rows)
@@ -181,6 +181,7 @@ def keep(workspace: Path, name: str, opened: Opened) -> None:
     path = workspace / TABLES / f"{found[2]}.json"
     path.parent.mkdir(exist_ok=True)
     write_opened(path, opened)
+    _open_stored(str(path), path.stat().st_mtime_ns, _Known(opened))  # whoever brought it looks at it next
 
 
 def find_own(source: str) -> Path:
@@ -252,10 +253,17 @@ def _place_predicted(source: str, learned: Learned) -> Path:
     return workspaces_folder() / PREDICTED / f"{key[:32]}.json"
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What a file holds, for whoever has just written it; all are equal, so that it makes no other entry."""
+
+    opened: Opened | None = field(default=None, compare=False)
+
+
 @lru_cache(maxsize=_TABLES_KEPT)
-def _open_stored(path: str, written: int) -> Opened:
+def _open_stored(path: str, written: int, known: _Known) -> Opened:
     """`written` tells versions of a file apart."""
-    opened = read_opened(Path(path))
+    opened = known.opened or read_opened(Path(path))
     warm_up(opened.table)
     return opened
 
