@@ -42,6 +42,7 @@ def line_chart(
     high: float | None = None,
     x_high: float = 0.0,
     level: tuple[str, float] | None = None,
+    here: float | None = None,
     number: Callable[[float], str] = "{:.3g}".format,
 ) -> str:
     """Draw lines over a common horizontal axis that begins at 0.
@@ -55,6 +56,7 @@ def line_chart(
         high: its upper end, likewise.
         x_high: the right end, where the points do not reach it yet.
         level: a horizontal line to compare with: its name and height.
+        here: where a vertical line marks what is chosen.
         number: writes a value.
     """
     points = [(x, y) for line in lines for x, y in line.points if y is not None and math.isfinite(y)]
@@ -78,6 +80,8 @@ def line_chart(
             f'<path class="lab-level" d="M0,{place(0, level[1]).split(",")[1]}H100">'
             f"<title>{html.escape(level[0])} {number(level[1])}</title></path>"
         )
+    if here is not None:
+        drawn.append(f'<path class="lab-here" d="M{place(here, bottom).split(",")[0]},0V100"/>')
     for line in reversed(lines):
         drawn += _draw_line(line, place, x_name, number)
     labels = "".join(

@@ -12,7 +12,7 @@ from core.analysis.calibration import Reliability, ThresholdSweep
 from core.analysis.sources import open_source
 from core.analysis.trust import STEPS, SURE, Trust, examine_trust
 from core.i18n import Locale, translate
-from tabs._kit import foot, pictures
+from tabs._kit import charts, foot, pictures
 from tabs._kit.exhibit import Exhibit, Prediction, Step
 from tabs._kit.room import Room
 from tabs.analysis import choosing
@@ -20,7 +20,7 @@ from tabs.analysis.calibration_script import snippet
 from tabs.analysis.choosing import label
 
 SLUG = "calibration"
-SIZE, MARGIN, EDGE, HISTOGRAM = 340, 48, 12, 60  # of the drawings, in their own units
+NARROW = 7  # per cent of the width: a bin that is narrower has no room for its number
 CURVES = ("precision", "recall", "f1")
 
 
@@ -73,60 +73,52 @@ def _reliability(result: Trust, locale: Locale) -> str:
 
 def _diagram(found: Reliability, title: str, locale: Locale) -> str:
     """Accuracy over confidence with intervals, the diagonal, and below how many rows each bin has."""
-    inner = SIZE - MARGIN
-
-    def x(value: float) -> float:
-        return MARGIN + value * inner
-
-    def y(value: float) -> float:
-        return SIZE - MARGIN - value * (SIZE - MARGIN - EDGE)
-
     most = max(int(found.counts.max()), 1)
-    base = SIZE - MARGIN
-    bars, rows = [], []
+    bars, heights, counts = [], [], []
     for n, count in enumerate(found.counts):
         if not count:
             continue
-        left, right = x(float(found.edges[n])), x(float(found.edges[n + 1]))
+        left, right = 100 * float(found.edges[n]), 100 * float(found.edges[n + 1])
         accuracy, confidence = float(found.accuracy[n]), float(found.confidence[n])
         hint = translate(
             "calibration.bin", locale, low=f"{found.edges[n]:.2f}", high=f"{found.edges[n + 1]:.2f}", rows=int(count),
             confidence=f"{confidence:.3f}", accuracy=f"{accuracy:.3f}",
         )  # fmt: skip
-        middle = (left + right) / 2
-        width = max(right - left - 2, 2)
+        middle, width = (left + right) / 2, max(right - left - 0.6, 0.3)
+        gap = 100 * (1 - max(accuracy, confidence)), 100 * abs(accuracy - confidence)
         bars.append(
-            f'<g><title>{html.escape(hint)}</title><rect class="lab-diagram-bar" x="{left + 1:.1f}"'
-            f' y="{y(accuracy):.1f}" width="{width:.1f}" height="{base - y(accuracy):.1f}"/>'
-            f'<rect class="lab-diagram-gap" x="{left + 1:.1f}" y="{min(y(accuracy), y(confidence)):.1f}"'
-            f' width="{width:.1f}" height="{abs(y(accuracy) - y(confidence)):.1f}"/>'
-            f'<line class="lab-diagram-whisker" x1="{middle:.1f}" x2="{middle:.1f}"'
-            f' y1="{y(float(found.lower[n])):.1f}" y2="{y(float(found.upper[n])):.1f}"/></g>'
+            f"<g><title>{html.escape(hint)}</title>"
+            f"{_bar('lab-diagram-bar', left, 100 * (1 - accuracy), width, 100 * accuracy)}"
+            f"{_bar('lab-diagram-gap', left, gap[0], width, gap[1])}"
+            f'<path class="lab-diagram-whisker" d="M{middle:.2f},{100 * (1 - float(found.lower[n])):.2f}'
+            f'V{100 * (1 - float(found.upper[n])):.2f}"/></g>'
         )
-        height = HISTOGRAM * int(count) / most
-        rows.append(
-            f'<rect class="lab-diagram-count" x="{left + 1:.1f}" y="{base + 34 + HISTOGRAM - height:.1f}"'
-            f' width="{width:.1f}" height="{height:.1f}"/>'
-            f'<text x="{middle:.1f}" y="{base + 31 + HISTOGRAM - height:.1f}" text-anchor="middle">{int(count)}</text>'
-        )
-    ticks = "".join(
-        f'<text x="{x(t / 5):.1f}" y="{base + 14}" text-anchor="middle">{t / 5:g}</text>'
-        f'<text x="{MARGIN - 6}" y="{y(t / 5) + 4:.1f}" text-anchor="end">{t / 5:g}</text>'
-        f'<line class="lab-grid" x1="{x(0)}" x2="{x(1)}" y1="{y(t / 5):.1f}" y2="{y(t / 5):.1f}"/>'
-        for t in range(6)
+        height = 100 * int(count) / most
+        heights.append(_bar("lab-diagram-count", left, 100 - height, width, height))
+        if right - left >= NARROW:
+            counts.append(f'<span style="left:{middle:.1f}%">{int(count):,}</span>')
+    lines = "".join(f'<path class="lab-gridline" d="M0,{20 * t}H100"/>' for t in range(6))
+    heights_of, across = (
+        "".join(f'<span style="{side}:{20 * t}%">{t / 5:g}</span>' for t in range(6)) for side in ("bottom", "left")
     )
-    names = [html.escape(translate(f"calibration.axis.{name}", locale)) for name in ("confidence", "accuracy", "rows")]
-    height = base + 34 + HISTOGRAM + 18
+    names = {
+        name: html.escape(translate(f"calibration.axis.{name}", locale)) for name in ("confidence", "accuracy", "rows")
+    }
+    start = '<svg viewBox="0 0 100 100" preserveAspectRatio="none"'
     return (
-        f"<figure><figcaption>{html.escape(title)}</figcaption>"
-        f'<svg class="lab-diagram" viewBox="0 0 {SIZE + 12} {height}" role="img" aria-label="{html.escape(title)}">'
-        f'{ticks}{"".join(bars)}<line class="lab-ideal" x1="{x(0)}" y1="{y(0):.1f}" x2="{x(1)}" y2="{y(1):.1f}"/>'
-        f"{''.join(rows)}"
-        f'<text x="{x(0.5)}" y="{height - 4}" text-anchor="middle">{names[0]}</text>'
-        f'<text transform="translate(10,{SIZE / 2}) rotate(-90)" text-anchor="middle">{names[1]}</text>'
-        f'<text transform="translate(10,{base + 34 + HISTOGRAM / 2}) rotate(-90)" text-anchor="middle">'
-        f"{names[2]}</text></svg></figure>"
+        f'<figure class="lab-chart lab-reliability"><figcaption>{html.escape(title)}</figcaption>'
+        f'<p class="lab-y-name">↑ {names["accuracy"]}</p><div class="lab-axes">'
+        f'<div class="lab-y" aria-hidden="true">{heights_of}</div>'
+        f'{start} role="img" aria-label="{html.escape(title)}">{lines}{"".join(bars)}'
+        f'<path class="lab-ideal" d="M0,100L100,0"/></svg><div class="lab-x" aria-hidden="true">{across}</div></div>'
+        f'<p class="lab-x-name">{names["confidence"]} →</p><p class="lab-y-name">↑ {names["rows"]}</p>'
+        f'<div class="lab-axes lab-counts"><div class="lab-y"></div>{start} aria-hidden="true">{"".join(heights)}</svg>'
+        f'<div class="lab-x" aria-hidden="true">{"".join(counts)}</div></div></figure>'
     )
+
+
+def _bar(style: str, left: float, top: float, width: float, height: float) -> str:
+    return f'<rect class="{style}" x="{left + 0.3:.2f}" y="{top:.2f}" width="{width:.2f}" height="{height:.2f}"/>'
 
 
 def _bins(found: Reliability, locale: Locale) -> str:
@@ -182,7 +174,7 @@ def _threshold(result: Trust, locale: Locale) -> str:
     )
     figures = [(translate(f"analysis.report.{curve}", locale), f"{getattr(sweep, curve)[at]:.3f}") for curve in CURVES]
     cells = pictures.table(
-        ["", translate("calibration.said", locale, label=name), translate("calibration.not_said", locale)],
+        ["", translate("calibration.said", locale), translate("calibration.not_said", locale)],
         [
             (
                 translate("calibration.is", locale, label=name),
@@ -194,59 +186,36 @@ def _threshold(result: Trust, locale: Locale) -> str:
         caption=translate("calibration.cells", locale, label=name, threshold=f"{t:.2f}"),
         numeric=(1, 2),
     )
-    steps = range(0, STEPS + 1, STEPS // 10)
-    table = pictures.table(
-        [
-            translate("calibration.axis.threshold", locale),
-            *(translate(f"analysis.report.{curve}", locale) for curve in CURVES),
-        ],
-        [(f"{n / STEPS:.2f}", *(f"{getattr(sweep, curve)[n]:.3f}" for curve in CURVES)) for n in steps],
-        caption=translate("calibration.curves", locale, label=name),
-        numeric=(0, 1, 2, 3),
-    )
     drawn = _curves(sweep, at, translate("calibration.curves", locale, label=name), locale)
     return (
         pictures.heading(translate("calibration.threshold.heading", locale, label=name, threshold=f"{t:.2f}"))
         + f'<div class="lab-chips" role="group" aria-label="{title}"><span>{title}</span>{chips}{best}</div>'
         + pictures.numbers(figures)
         + cells
-        + pictures.twin(drawn, table, locale)
+        + drawn
         + pictures.note(translate("calibration.best.note", locale))
     )
 
 
 def _curves(sweep: ThresholdSweep, at: int, title: str, locale: Locale) -> str:
-    """Precision, recall and F1 over the threshold; each line with its own dashes and its name at its end."""
-
-    def x(step: float) -> float:
-        return MARGIN + step / STEPS * (SIZE - MARGIN)
-
-    def y(value: float) -> float:
-        return SIZE - MARGIN - value * (SIZE - 2 * MARGIN)
-
-    lines, legend = [], []
-    for number, curve in enumerate(CURVES):
-        points = " ".join(f"{x(n):.1f},{y(float(value)):.1f}" for n, value in enumerate(getattr(sweep, curve)))
-        lines.append(f'<polyline class="lab-curve lab-curve-{number}" points="{points}"/>')
-        name = html.escape(translate(f"analysis.report.{curve}", locale))
-        place = MARGIN + number * 94
-        legend.append(
-            f'<line class="lab-curve lab-curve-{number}" x1="{place}" x2="{place + 24}" y1="10" y2="10"/>'
-            f'<text x="{place + 28}" y="14">{name}</text>'
+    """Precision, recall and F1 over the threshold."""
+    lines = [
+        charts.Line(
+            translate(f"analysis.report.{curve}", locale),
+            [(n / STEPS, float(value)) for n, value in enumerate(getattr(sweep, curve))],
+            style=number,
         )
-    ticks = "".join(
-        f'<text x="{x(20 * t):.1f}" y="{SIZE - MARGIN + 15}" text-anchor="middle">{t / 5:g}</text>'
-        f'<text x="{MARGIN - 6}" y="{y(t / 5) + 4:.1f}" text-anchor="end">{t / 5:g}</text>'
-        f'<line class="lab-grid" x1="{x(0)}" x2="{x(STEPS)}" y1="{y(t / 5):.1f}" y2="{y(t / 5):.1f}"/>'
-        for t in range(6)
-    )
-    name = html.escape(translate("calibration.axis.threshold", locale))
-    return (
-        f"<figure><figcaption>{html.escape(title)}</figcaption>"
-        f'<svg class="lab-diagram" viewBox="0 0 {SIZE + 12} {SIZE}" role="img" aria-label="{html.escape(title)}">'
-        f"{ticks}{''.join(lines)}{''.join(legend)}"
-        f'<line class="lab-now" x1="{x(at):.1f}" x2="{x(at):.1f}" y1="{y(1):.1f}" y2="{y(0):.1f}"/>'
-        f'<text x="{x(STEPS / 2)}" y="{SIZE - 6}" text-anchor="middle">{name}</text></svg></figure>'
+        for number, curve in enumerate(CURVES)
+    ]
+    return charts.line_chart(
+        lines,
+        title=title,
+        x_name=translate("calibration.axis.threshold", locale),
+        locale=locale,
+        low=0.0,
+        high=1.0,
+        here=at / STEPS,
+        number="{:.3f}".format,
     )
 
 

@@ -13,6 +13,7 @@ from core.analysis.contrast import TermContrast
 from core.analysis.shortcuts import SkewedTerm
 from core.analysis.sources import open_source
 from core.i18n import Locale, translate
+from core.presets import is_own
 from tabs._kit import foot, pictures
 from tabs._kit.exhibit import Exhibit, Prediction, Step
 from tabs._kit.room import Room
@@ -201,7 +202,7 @@ def _onward(one: TermReport, result: Clues) -> str:
     """To the rows that have the sign, and to a text of one's own with it."""
     source = result.source.source
     buttons = foot.goto_button(both("shortcuts.rows.open"), "errors", {"source": source, "pattern": one.term})
-    if result.source.task == "classification" and result.source.model:
+    if result.source.task == "classification" and result.source.model and not is_own(source):
         text = one.rows[0].texts[0]
         buttons += foot.goto_button(
             both("shortcuts.rewrite"), "rewriting", {"source": source, "text": text, "edited": text}
