@@ -62,7 +62,11 @@ def write_bundle(opened: Opened, tags: Tags, words: Mapping[Locale, Mapping[str,
     yield Progress(2, 3)
     for locale, sentences in words.items():
         parts = {
-            REPORT: write_report(opened.table, findings, sentences),
+            REPORT: write_report(
+                opened.table,
+                dataclasses.replace(findings, source=_tell_source(opened, sentences)),
+                {**sentences, **_name_slices(opened.table, sentences)},
+            ),
             NOTEBOOK: json.dumps(write_notebook(opened.table, sentences), ensure_ascii=False, indent=1),
         }
         for name, text in parts.items():
@@ -104,6 +108,21 @@ def gather(opened: Opened, tags: Tags) -> Findings:
         calibration=calibration,
         examples=_choose_examples(table, tags),
     )
+
+
+def _tell_source(opened: Opened, words: Mapping[str, str]) -> str:
+    """What was analysed, as the page says it."""
+    data = words.get(f"analysis.data.{opened.data.removeprefix('sample:')}", opened.data)
+    model = words.get(f"model.{opened.model}", opened.model)
+    told = words["analysis.source.model" if opened.model else "analysis.source.file"]
+    return told.format(model=model, data=data, rows=f"{len(opened.table):,}")
+
+
+def _name_slices(table: ErrorTable, words: Mapping[str, str]) -> dict[str, str]:
+    """The page's own words for the ways in which a report cuts the rows."""
+    ways = {"characters": "slices.way.length", "gold": "slices.way.gold"}
+    ways |= {name: f"slices.column.{name}" for name in table.columns}
+    return {f"analysis.slice.{name}": words[key] for name, key in ways.items() if key in words}
 
 
 def _choose_examples(table: ErrorTable, tags: Tags) -> Integers:

@@ -73,9 +73,11 @@ def doubt_labels(
         page: of the list, from 1; out of range the nearest.
 
     Raises:
-        InvalidInput: ``error.analysis.no_labels``, ``error.analysis.no_probabilities``.
+        InvalidInput: ``error.analysis.no_labels``, ``error.analysis.cross_instead`` (nobody told any probabilities).
     """
     require_label_kind(opened.table)
+    if probabilities is None and np.isnan(opened.table.probabilities).all():
+        raise InvalidInput("error.analysis.cross_instead")
     table, exchanged = plant_errors(opened.table, share=planted, seed=seed)
     origin = opened.origin if probabilities is None else "cross_validation"
     errors = find_label_errors(table, origin=origin, probabilities=probabilities, ranking=ranking)

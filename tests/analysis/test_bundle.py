@@ -120,6 +120,8 @@ def test_a_bundle_is_there_only_when_it_is_whole(tmp_path: Path) -> None:
         assert report.startswith(f"# {words(locale)['analysis.report.title']}")
         assert "皮肉" in report
         assert "0.6300" in report  # the accuracy
+        assert words(locale)["model.sentiment"] in report
+        assert words(locale)["slices.column.tone"] in report
 
 
 def test_a_report_of_entities_and_of_rows_without_probabilities_leaves_out_what_nobody_knows() -> None:

@@ -94,6 +94,18 @@ def test_suspects_come_page_by_page() -> None:
     assert first.rows[0].margin <= first.rows[-1].margin <= last.rows[0].margin
 
 
+def test_without_probabilities_cross_validation_is_offered_and_works() -> None:
+    golds = ["a", "b"] * 30
+    texts = [f"{'良い' if gold == 'a' else '悪い'}店{n}" for n, gold in enumerate(golds)]
+    opened = Opened(label_table([(text, gold, "a") for text, gold in zip(texts, golds, strict=True)]), "t")
+    with pytest.raises(InvalidInput) as told:
+        doubt_labels(opened, planted=0.1)
+    assert told.value.key == "error.analysis.cross_instead"
+    probabilities = np.array([[0.9, 0.1] if gold == "a" else [0.1, 0.9] for gold in golds])
+    found = doubt_labels(opened, planted=0.1, probabilities=probabilities)
+    assert found.found == found.planted == 6
+
+
 @pytest.mark.parametrize(
     "table", [number_table([1.0], [1.0]), choice_table([(("a", "b"), 1, (0.3, 0.7))]), tagged_table([("文", [], [])])]
 )
