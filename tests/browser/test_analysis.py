@@ -270,3 +270,22 @@ def test_a_file_goes_along_to_the_other_exhibits(app: RunningApp, context: Brows
     fixed, broken = (panel.locator(f".lab-cell[data-pick*={group}] strong") for group in ("fixed", "broken"))
     assert int(fixed.inner_text()) > 0
     expect(broken).to_have_text("0")
+
+
+def test_a_long_file_is_cross_validated_by_a_job(app: RunningApp, context: BrowserContext, tmp_path: Path) -> None:
+    page = open_exhibit(context, app.url, "errors")
+    page.get_by_text(translate("analysis.upload", "ja"), exact=True).click()
+    path = write(tmp_path / "long.csv", 1_200, ("text", "label", "predicted", "memo"))
+    page.locator("#tab-errors input[type=file]").set_input_files(path)
+    until(page, 1_140)
+    page.locator("#tab-errors").get_by_role("button", name=translate("label-errors.open", "ja"), exact=True).click()
+    panel = page.locator("#tab-label-errors")
+    expect(panel.locator("[role=alert]")).to_have_text(translate("error.analysis.cross_instead", "ja"), timeout=DRAWN)
+    panel.get_by_label(translate("label-errors.crossed", "ja")).check()
+    start = panel.get_by_role("button", name=translate("cross-validate.start", "ja"), exact=True)
+    start.click(timeout=DRAWN)
+    expect(panel.locator(".lab-results")).to_contain_text("long.csv", timeout=DRAWN)
+    expect(panel.locator(".lab-results")).to_contain_text(translate("label-errors.origin.crossed", "ja")[:30])
+    found, planted = map(int, re.findall(r"\d+", panel.locator(".lab-numbers dd").nth(2).inner_text()))
+    assert planted == 57
+    assert found > 40  # the words of these texts tell their label
