@@ -19,7 +19,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 # Rows of a file are hundreds of thousands of objects, none of them in a cycle: at Python's own pace looking for cycles
 # takes two fifths of the time in which a file is read.
-COLLECT = (50_000, 20, 20)
+_COLLECT = (50_000, 20, 20)
+_WAITING = 2_048  # connections that may wait to be accepted
 
 
 def main() -> None:
@@ -37,7 +38,7 @@ def main() -> None:
     from tabs._kit.context import open_context
     from tabs._kit.server import create_app
 
-    gc.set_threshold(*COLLECT)
+    gc.set_threshold(*_COLLECT)
     listener = _listen(settings)
     port = listener.getsockname()[1]
     app = create_app(EXHIBITS, open_context(settings))
@@ -49,12 +50,13 @@ def main() -> None:
 
 
 def _listen(settings: Settings) -> socket.socket:
-    """A listening socket on the wanted port, or on the next free one."""
+    """A listening socket on the wanted port, or on the next free one; who comes before the page is ready waits."""
     for port in (*range(settings.port, min(settings.port + 100, 65_536)), 0):
         listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((settings.host, port))
+            listener.listen(_WAITING)
         except OSError:
             listener.close()
         else:
