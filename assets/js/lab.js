@@ -757,8 +757,11 @@
       for (const row of this.rows) row.querySelector(".lab-row-tags").innerHTML = (this.known?.marks[row.dataset.index] || []).map((name) => `<span class="lab-tag">${escaped(name)}</span>`).join("");
       for (const name of ["undo", "redo"]) this.querySelector(`[data-does=${name}]`).disabled = !this.known?.[name];
     }
-    async ask(what, tell) {
+    ask(what, tell) {   // one after the other: the last answer knows of everything that was asked before
       const source = { ...(what.do === "everything" ? this.params : {}), source: this.dataset.source };
+      this.line = (this.line || Promise.resolve()).then(() => this.change(source, what, tell)).catch(() => this.tell(this.words.offline, true));
+    }
+    async change(source, what, tell) {
       const rows = this.rows.map((row) => Number(row.dataset.index));
       const reply = await this.send("tags", { params: source, rows, ...what });
       if (!reply || source.source !== this.dataset.source) return;

@@ -173,8 +173,15 @@ def test_rows_are_tagged_by_keyboard_undone_and_there_after_a_reload(app: Runnin
     expect(page.locator("#tab-errors [data-tag]").first.locator("output")).to_have_text("2")
     page.keyboard.press("u")
     expect(third.locator(".lab-tag")).to_have_text([names[0]], timeout=DRAWN)
-    page.keyboard.press("Shift+U")
-    expect(third.locator(".lab-tag")).to_have_count(2, timeout=DRAWN)
+    for key in "3453":  # faster than any answer
+        page.keyboard.press(key)
+    expect(third.locator(".lab-tag")).to_have_text(sorted([names[0], names[3], names[4]]), timeout=DRAWN)
+    for _ in range(4):
+        page.keyboard.press("u")
+    expect(third.locator(".lab-tag")).to_have_text([names[0]], timeout=DRAWN)
+    for _ in range(4):
+        page.keyboard.press("Shift+U")
+    expect(third.locator(".lab-tag")).to_have_count(3, timeout=DRAWN)
     new = page.locator("#tab-errors .lab-new-tag")
     new.fill("<b>1j</b>")  # what is typed here are no keys, and what is written is no markup
     new.press("Enter")
@@ -183,7 +190,7 @@ def test_rows_are_tagged_by_keyboard_undone_and_there_after_a_reload(app: Runnin
     page.keyboard.press("Tab")
     page.reload()
     expect(page.locator("#tab-errors [data-tag]").nth(5)).to_contain_text("<b>1j</b>", timeout=DRAWN)
-    assert sorted(tags_of(page)) == sorted([names[0], names[0], names[1], "<b>1j</b>"])
+    assert sorted(tags_of(page)) == sorted([names[0], names[0], *names[3:], "<b>1j</b>"])
     other = context.browser.new_context(locale="ja-JP") if context.browser else context
     alone = open_exhibit(other, app.url, "errors")
     expect(alone.locator("#tab-errors .lab-current")).to_have_count(1, timeout=DRAWN)
