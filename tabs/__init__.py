@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tabs import positions
 from tabs._kit.exhibit import Exhibit
-from tabs.analysis import errors
+from tabs.analysis import calibration, errors, label_errors, rewriting, rivals, shortcuts, slices
 from tabs.attention import (
     ablation,
     attribution,
@@ -42,4 +42,10 @@ EXHIBITS: tuple[Exhibit, ...] = (
     vocabulary.EXHIBIT,
     counting.EXHIBIT,
     errors.EXHIBIT,
+    calibration.EXHIBIT,
+    slices.EXHIBIT,
+    label_errors.EXHIBIT,
+    rivals.EXHIBIT,
+    shortcuts.EXHIBIT,
+    rewriting.EXHIBIT,
 )

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from core import query as queries
+from core.presets import HEADS
 from core.settings import read_settings
 from tabs import EXHIBITS
 from tabs._kit.context import open_context
@@ -32,8 +33,12 @@ def find_asked(exhibit: Exhibit) -> tuple[Any, ...]:
 
 
 def runs_a_model(exhibit: Exhibit) -> bool:
-    """Whether the exhibit's first picture is computed by models of the catalogue that its query names."""
-    return exhibit.lane == "model" and bool(find_models(exhibit.query()))
+    """Whether the exhibit's first picture is computed by models of the catalogue that its query names.
+
+    Where models of tasks are named, their predictions are made once, and looked at in the light lane ever after.
+    """
+    models = find_models(exhibit.query())
+    return any(exhibit.lane == "model" or preset in HEADS for preset in models)
 
 
 def main(slugs: Sequence[str]) -> None:

@@ -263,6 +263,7 @@
     if (event.target.closest?.("input, textarea, select, [contenteditable], [role=combobox]")) return;
     if (event.key === "?") { event.preventDefault(); shortcuts(); return; }
     if (document.querySelector("dialog[open]")) return;
+    if ([...document.querySelectorAll("lab-tags")].find((tags) => tags.firstElementChild?.offsetParent)?.press(event.key)) { event.preventDefault(); return; }
     const open = [...document.querySelectorAll("lab-tail")].find((tail) => tail.offsetParent !== null);
     const panel = open?.closest("[role=tabpanel][id^=tab-]");
     const target = {
@@ -515,11 +516,21 @@
         parts.push(`<text x="${x.toFixed(2)}" y="${y.toFixed(2)}" textLength="${line.width.toFixed(2)}" lengthAdjust="spacingAndGlyphs" xml:space="preserve" font-size="${parseFloat(style.fontSize)}" font-weight="${style.fontWeight}" font-family="${escaped(style.fontFamily)}" ${tint("fill", style.color)}>${escaped(line.text)}</text>`);
       }
     };
+    const drawing = (svg) => {   // with what the style sheet gives it, at its place
+      const copy = svg.cloneNode(true), box = svg.getBoundingClientRect(), all = (root) => [root, ...root.querySelectorAll("*")];
+      const kept = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "stroke-linecap", "stroke-linejoin", "opacity", "vector-effect", "font-size", "font-family", "font-weight", "text-anchor"];
+      const [shown, copied] = [all(svg), all(copy)];
+      shown.forEach((one, n) => { const style = getComputedStyle(one); for (const name of kept) copied[n].setAttribute(name, style.getPropertyValue(name)); });
+      place(box);
+      for (const [name, value] of Object.entries({ x: box.left - origin.left + MARGIN, y: box.top - origin.top + MARGIN, width: box.width, height: box.height, overflow: "visible" })) copy.setAttribute(name, value);
+      return new XMLSerializer().serializeToString(copy);
+    };
     const walk = (node) => {
       if (node.nodeType === Node.TEXT_NODE) { if (node.data.trim()) write(node); return; }
       if (node.nodeType !== Node.ELEMENT_NODE || node.matches(".lab-exports, [aria-live]")) return;
       const style = getComputedStyle(node);
       if (style.display === "none" || style.visibility === "hidden" || style.clipPath !== "none") return;
+      if (node instanceof SVGSVGElement) { parts.push(drawing(node)); return; }
       if (node.tagName !== "CANVAS") frame(node, style);
       if (node.toSvg) {
         const box = node.getBoundingClientRect();
@@ -611,7 +622,8 @@
       this.button.textContent = this.words.cancel;
       this.button.addEventListener("click", () => fetch(`lab/jobs/${job}/cancel`, { method: "POST" }).catch(() => {}));
       if (!this.parentElement.matches("[data-job-slot]")) this.scrollIntoView({ block: "nearest" });   // just started
-      this.wait = 400;
+      this.polls = 0;
+      this.wait = this.pace();
       this.poll(job);
     }
     replace(html) {   // what was opened or switched to in the old picture is so in the new one
@@ -631,12 +643,13 @@
         if (reply.status === 404) { this.lost(); return; }
         if (reply.status === 401) { location.reload(); return; }   // the app has restarted: it asks for the password
         status = await reply.json();
-        this.wait = 400;
+        this.wait = this.pace();
       } catch { this.wait = Math.min(this.wait * 2, 8000); } finally { clearTimeout(timer); }
       if (job !== this.dataset.job) return;
       if (status) this.show(status); else this.tell(this.words.offline);
       if (!status || ["waiting", "running"].includes(status.state)) setTimeout(() => this.poll(job), this.wait);
     }
+    pace() { return this.polls++ < 12 ? 150 : 400; }   // ms; what is soon done is soon seen
     forget() {
       store.drop(jobKey(this.dataset.place)); store.drop(thenKey(this.dataset.place));
     }
@@ -691,6 +704,125 @@
       } catch { /* without a connection it stays as it is */ } finally { this.asking = false; }
     }
   }
+  // ---- tags of rows: the visitor's own, beside rows that are everybody's; keys and buttons do the same
+  const MOST_KEYS = 9;
+  class Tags extends Living {
+    intact() { return this.childElementCount > 0; }
+    get rows() { return [...this.closest(".lab-view").querySelectorAll("tr[data-index]")]; }
+    get row() { return this.rows.find((row) => row.dataset.index === this.at); }
+    get params() { return JSON.parse(document.querySelector(`#tab-${slugOf(this)} lab-tail`).dataset.params); }
+    connectedCallback() {
+      super.connectedCallback();
+      if (this.heard) return;
+      this.heard = true;
+      this.addEventListener("click", ({ target }) => {
+        const button = target.closest("button");
+        if (button?.dataset.tag !== undefined) this.tag(button.dataset.tag);
+        if (button?.dataset.does) this[button.dataset.does]();
+      });
+      this.addEventListener("keydown", (event) => {   // a new tag goes to the row at once
+        if (event.key !== "Enter" || event.isComposing || !event.target.value?.trim()) return;
+        this.tag(event.target.value.trim());
+        event.target.value = "";
+      });
+    }
+    render() {   // when the rows below have come too
+      clearTimeout(this.soon);
+      this.soon = setTimeout(() => { if (this.isConnected) this.lay(); }, 0);
+    }
+    lay() {
+      const words = this.words = JSON.parse(this.dataset.words), rows = this.rows, total = Number(this.dataset.total).toLocaleString(language);
+      const opened = rows.find((row) => row.classList.contains("lab-opened"))?.dataset.index;
+      if (opened !== undefined) this.at = opened;
+      else if (!this.row) this.at = (this.backwards ? rows.at(-1) : rows[0])?.dataset.index;
+      this.backwards = false;
+      const told = (name) => escaped(words[name].replace("{total}", total)), does = (name) => `<button type="button" class="lab-chip" data-does="${name}">${told(name)}</button>`;
+      this.innerHTML = `<div class="lab-chips lab-tag-bar" role="group" aria-label="${told("title")}"><span>${told("title")}</span><span class="lab-tag-keys"></span><input class="lab-new-tag" maxlength="${this.dataset.longest}" placeholder="${told("new")}" aria-label="${told("new")}">${does("undo")}${does("redo")}<span class="lab-tags-told" role="status"></span></div>`
+        + `<div class="lab-chips"><button type="button" class="lab-chip" data-does="all" aria-pressed="${Boolean(this.everything)}">${told("all")}</button>${does("csv")}${does("bundle")}</div><p class="lab-note lab-tag-hint">${told("keys")}</p>`;
+      this.mark();
+      this.ask({});
+    }
+    mark() {   // the row that keys work on
+      for (const row of this.rows) {
+        row.classList.toggle("lab-current", row === this.row);
+        if (row === this.row) row.setAttribute("aria-current", "true"); else row.removeAttribute("aria-current");
+      }
+      this.draw();
+    }
+    draw() {   // what is known of the tags
+      const starters = JSON.parse(this.dataset.starters), counts = new Map(this.known?.tags || []);
+      this.names = [...starters, ...[...counts.keys()].filter((name) => !starters.includes(name))];
+      const own = this.known?.marks[this.at] || [];
+      this.querySelector(".lab-tag-keys").innerHTML = this.names.map((name, n) => `<button type="button" class="lab-chip" data-tag="${escaped(name)}" aria-pressed="${own.includes(name)}">${n < MOST_KEYS ? `<kbd>${n + 1}</kbd> ` : ""}${escaped(name)} <output>${counts.get(name) || 0}</output></button>`).join("");
+      for (const row of this.rows) row.querySelector(".lab-row-tags").innerHTML = (this.known?.marks[row.dataset.index] || []).map((name) => `<span class="lab-tag">${escaped(name)}</span>`).join("");
+      for (const name of ["undo", "redo"]) this.querySelector(`[data-does=${name}]`).disabled = !this.known?.[name];
+    }
+    ask(what, tell) {   // one after the other: the last answer knows of everything that was asked before
+      const source = { ...(what.do === "everything" ? this.params : {}), source: this.dataset.source };
+      this.line = (this.line || Promise.resolve()).then(() => this.change(source, what, tell)).catch(() => this.tell(this.words.offline, true));
+    }
+    async change(source, what, tell) {
+      const rows = this.rows.map((row) => Number(row.dataset.index));
+      const reply = await this.send("tags", { params: source, rows, ...what });
+      if (!reply || source.source !== this.dataset.source) return;
+      this.known = await reply.json();
+      this.draw();
+      if (tell) this.tell(tell(new Map(this.known.tags)));
+    }
+    async send(address, body) {
+      const reply = await fetch(`lab/errors/${address}?lang=${language}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }).catch(() => null);
+      if (reply?.ok) return reply;
+      this.tell(reply ? (await reply.json()).detail : this.words.offline, true);
+      return null;
+    }
+    tell(text, refused = false) {
+      const status = this.querySelector(".lab-tags-told");
+      status.textContent = text;
+      status.classList.toggle("lab-wrong", refused);
+    }
+    tag(name) {
+      const fill = (word, values) => Object.entries(values).reduce((text, [key, value]) => text.replace(`{${key}}`, value), this.words[word]);
+      if (this.everything) {
+        this.all();
+        this.ask({ do: "everything", tag: name }, (counts) => fill("everything", { tag: name, count: (counts.get(name) || 0).toLocaleString(language) }));
+      } else if (this.row) {
+        const row = Number(this.at);
+        this.ask({ do: "toggle", tag: name, row }, () => fill(this.known.marks[row]?.includes(name) ? "given" : "taken", { tag: name, row }));
+      }
+    }
+    undo() { this.ask({ do: "undo" }, () => this.words.undone); }
+    redo() { this.ask({ do: "redo" }, () => ""); }
+    all() {   // the next tag goes to every row of the filter
+      this.everything = !this.everything;
+      this.querySelector("[data-does=all]").setAttribute("aria-pressed", this.everything);
+    }
+    async csv() {
+      const reply = await this.send("rows.csv", { params: this.params });
+      if (reply) save(await reply.blob(), "errors.csv");
+    }
+    bundle() { say(slugOf(this), { start: this.dataset.job, params: this.params }); }
+    move(step) {
+      const rows = this.rows, next = rows[rows.indexOf(this.row) + step], page = Number(this.dataset.page);
+      if (next) {
+        this.at = next.dataset.index;
+        this.mark();
+        next.scrollIntoView({ block: "nearest" });
+        next.querySelector(".lab-row-text button").focus({ preventScroll: true });
+        return;
+      }
+      const turn = [...this.closest(".lab-view").querySelectorAll(".lab-pager [data-pick]")].find((button) => Math.sign(JSON.parse(button.dataset.pick).page - page) === step);
+      this.backwards = step < 0;
+      turn?.click();
+    }
+    press(key) {   // whether it was one of ours
+      const name = /^[1-9]$/.test(key) ? this.names?.[key - 1] : undefined;
+      if (name !== undefined) this.tag(name);
+      else if (key === "j" || key === "k") this.move(key === "j" ? 1 : -1);
+      else if (key === "u" || key === "U") this[key === "u" ? "undo" : "redo"]();
+      else return false;
+      return true;
+    }
+  }
   const post = async (button) => {
     if (button.dataset.confirm && !confirm(button.dataset.confirm)) return;
     const reply = await fetch(`${button.dataset.post}?lang=${language}`, { method: "POST" }).catch(() => null), own = button.closest("lab-own");
@@ -703,4 +835,5 @@
   customElements.define("lab-headgrid", HeadGrid);
   customElements.define("lab-job", Job);
   customElements.define("lab-own", Own);
+  customElements.define("lab-tags", Tags);
 })();

@@ -89,6 +89,7 @@ class ShownRow:
 class Provenance:
     """Where a table is from, see `core.analysis.storage.Opened`; of `broken` rows the first are `told`."""
 
+    source: str
     data: str
     model: str
     origin: str
@@ -183,6 +184,7 @@ def describe(opened: Opened) -> Provenance:
     """Where a table is from, without its rows."""
     table = opened.table
     return Provenance(
+        source=opened.source,
         data=opened.data,
         model=opened.model,
         origin=opened.origin,
@@ -192,7 +194,7 @@ def describe(opened: Opened) -> Provenance:
         rows=len(table),
         broken=len(opened.broken),
         told=opened.broken[:BROKEN_TOLD],
-        columns=opened.columns,
+        columns=dict(opened.columns),
         tolerance=table.tolerance,
     )
 

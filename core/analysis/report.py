@@ -101,10 +101,12 @@ WORDS = (
 class Findings:
     """What goes into a report; parts that are None or empty are left out.
 
-    `examples` are places of rows to be quoted. Names of slices and probes are written as they are, or by the word
-    ``analysis.slice.<by>`` and ``analysis.probe.<name>`` where the words have it.
+    `source` says in a sentence what was analysed. `examples` are places of rows to be quoted. Names of slices and
+    probes are written as they are, or by the words ``analysis.slice.<by>`` and ``analysis.probe.<name>`` where there
+    are some.
     """
 
+    source: str = ""
     confusion: ConfusionMatrix | None = None
     classes: ClassReport | None = None
     residuals: Residuals | None = None
@@ -185,6 +187,7 @@ class _Writer:
         right = int(self.table.correct.sum())
         total = len(self.table)
         yield f"# {self.own['title']}"
+        yield _escape(findings.source)
         yield self._table(
             ("rows", "right", "wrong", "accuracy"), [(total, right, total - right, _round(right / total))]
         )

@@ -11,19 +11,20 @@ import hashlib
 import re
 import secrets
 import threading
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.analysis.slices import MOST_VALUES
 from core.analysis.storage import Opened, read_opened, write_opened
-from core.analysis.table import KINDS, ErrorTable, build_table
+from core.analysis.table import KINDS, ErrorTable, Kind, build_table
 from core.data.rows import BrokenRow
 from core.errors import InvalidInput, ModelUnavailable
 from core.i18n import ASSETS
 from core.jobs import Progress, finish
-from core.presets import HEADS, OWN, is_own
+from core.presets import HEADS, OWN, is_own, models_folder
 from core.tasks.task import Prediction, Setup
 from core.workspaces import workspaces_folder
 
@@ -64,18 +65,60 @@ def open_source(source: str) -> Opened:
             of this model's answers).
         ModelUnavailable: as `core.tasks.loaded.load_task_model`.
     """
+    return replace(_open(source), source=source)
+
+
+def _open(source: str) -> Opened:
     if is_own(source):
         path = find_own(source)
-        return _open_stored(str(path), path.stat().st_mtime_ns)
+        return _open_stored(str(path), path.stat().st_mtime_ns, _Known())
     learned = identify(source)
     stored = _place_predicted(source, learned)
     if stored.is_file():
-        return _open_stored(str(stored), stored.stat().st_mtime_ns)
+        return _open_stored(str(stored), stored.stat().st_mtime_ns, _Known())
     if _megabytes(learned.folder) > LARGE_MEGABYTES:
         rows = len(_read_sample(learned.task)[0])
         raise InvalidInput("error.analysis.not_predicted", source=source, rows=rows)
     with _PREDICTING:  # a class that opens the same model waits for one prediction, and finds it
         return _predict_small(source, stored.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is known of a source's table before it is made: its kind, its labels, its size, its further columns.
+
+    Of those, the names of columns that hold from two to `core.analysis.slices.MOST_VALUES` different values.
+    """
+
+    task: str
+    kind: Kind
+    labels: tuple[str, ...]
+    rows: int
+    columns: tuple[str, ...]
+
+
+def outline(source: str) -> Outline:
+    """Describe a source without loading a model.
+
+    Raises:
+        InvalidInput, ModelUnavailable: as `open_source`.
+    """
+    if is_own(source):
+        table = open_source(source).table
+        return Outline(table.task, table.kind, table.labels, len(table), list_columns(table.columns))
+    learned = identify(source)
+    examples, _, further = _read_sample(learned.task)
+    kind = KINDS[learned.task]
+    if kind == "choice":
+        labels = tuple(map(str, range(max(len(example.choices) for example in examples))))
+    else:
+        labels = _own_labels(learned.task, learned.setup.labels) if kind != "number" else ()
+    return Outline(learned.task, kind, labels, len(examples), list_columns(further))
+
+
+def list_columns(columns: Mapping[str, Iterable[Any]]) -> tuple[str, ...]:
+    """The columns by whose values rows can be gathered."""
+    return tuple(name for name, values in columns.items() if 1 < len({str(value) for value in values}) <= MOST_VALUES)
 
 
 def identify(source: str) -> Learned:
@@ -85,8 +128,12 @@ def identify(source: str) -> Learned:
         InvalidInput: ``error.analysis.task``: no table can be made of its answers.
         ModelUnavailable: as `core.tasks.loaded.find_model_folder`, or it does not say what it was trained for.
     """
-    from core.tasks.loaded import find_model_folder, find_setup
+    from core.tasks.loaded import find_model_folder, find_setup, read_setup
 
+    folder = models_folder() / source
+    bundled = any(preset.bundled for preset in HEADS if preset.id == source)
+    if bundled and (found := read_setup(folder)):
+        return Learned(*found, folder.resolve())
     folder = Path(find_model_folder(source, allow_download=False))
     found = find_setup(source, folder)
     if found is None:
@@ -134,6 +181,7 @@ def keep(workspace: Path, name: str, opened: Opened) -> None:
     path = workspace / TABLES / f"{found[2]}.json"
     path.parent.mkdir(exist_ok=True)
     write_opened(path, opened)
+    _open_stored(str(path), path.stat().st_mtime_ns, _Known(opened))  # whoever brought it looks at it next
 
 
 def find_own(source: str) -> Path:
@@ -205,10 +253,17 @@ def _place_predicted(source: str, learned: Learned) -> Path:
     return workspaces_folder() / PREDICTED / f"{key[:32]}.json"
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What a file holds, for whoever has just written it; all are equal, so that it makes no other entry."""
+
+    opened: Opened | None = field(default=None, compare=False)
+
+
 @lru_cache(maxsize=_TABLES_KEPT)
-def _open_stored(path: str, written: int) -> Opened:
+def _open_stored(path: str, written: int, known: _Known) -> Opened:
     """`written` tells versions of a file apart."""
-    opened = read_opened(Path(path))
+    opened = known.opened or read_opened(Path(path))
     warm_up(opened.table)
     return opened
 
@@ -238,6 +293,18 @@ def _predict(source: str) -> Generator[Progress, None, Opened]:
     warm_up(table)
     data = f"sample:{_sample_of(model.task.name)}"
     return Opened(table, data=data, model=source, origin="held_out", broken=broken)
+
+
+def place_beside(source: str, name: str) -> Path:
+    """The file for something that was computed of a source, and has to be computed anew when the source changes.
+
+    Raises:
+        InvalidInput, ModelUnavailable: as `open_source`.
+    """
+    if is_own(source):
+        path = find_own(source)
+        return path.with_name(f"{path.stem}.{name}")
+    return _place_predicted(source, identify(source)).with_suffix(f".{name}")
 
 
 def predict_in_parts(model: TaskModel, examples: Sequence[Any]) -> Generator[list[Prediction], None, None]:

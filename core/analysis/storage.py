@@ -26,7 +26,7 @@ class Opened:
     `data` is the name of a sample (``sample:reviews``) or of a file, `model` that of a model, '' where a file does not
     say. `broken` are the rows of the data that are not in the table, `columns` says which column of a file was read as
     what.
-    `origin` says whether the model saw these rows in training.
+    `origin` says whether the model saw these rows in training. `source` is the name that it was opened by.
     """
 
     table: ErrorTable
@@ -35,6 +35,7 @@ class Opened:
     origin: Origin = "unknown"
     broken: tuple[BrokenRow, ...] = ()
     columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    source: str = ""
 
 
 def write_opened(path: Path, opened: Opened) -> None:

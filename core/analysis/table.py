@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
@@ -41,6 +41,10 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 )
 """The tasks whose predictions can be laid out as a table, and what their answers are."""
 
+_BY_ROW = (
+    "index", "gold", "predicted", "gold_codes", "predicted_codes", "probabilities", "loss", "confidence", "margin",
+    "correct",
+)  # fmt: skip
 TOLERANCE = 0.5  # on the scale of JSTS, 0 to 5: half a step between two neighbouring scores
 
 
@@ -183,6 +187,24 @@ def build_table(
         tokens=None if tokens is None else np.asarray(tokens, dtype=np.int64)[index],
         columns=MappingProxyType({name: _as_objects(values)[index] for name, values in (columns or {}).items()}),
     )
+
+
+def take_rows(table: ErrorTable, places: Integers) -> ErrorTable:
+    """Some rows as a table of their own; a row keeps its ``index``, not its place."""
+    return replace(
+        table,
+        texts=tuple(table.texts[place] for place in places),
+        tokens=None if table.tokens is None else table.tokens[places],
+        columns=MappingProxyType({name: values[places] for name, values in table.columns.items()}),
+        **{name: getattr(table, name)[places] for name in _BY_ROW},
+    )
+
+
+def thin_rows(table: ErrorTable, *, most: int) -> ErrorTable:
+    """At most so many rows, evenly spaced; the table itself when it has no more."""
+    if len(table) <= most:
+        return table
+    return take_rows(table, np.linspace(0, len(table) - 1, most).round().astype(np.int64))
 
 
 def write_answer(answer: Any) -> str:

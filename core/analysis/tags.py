@@ -5,15 +5,17 @@ A value of its own that never changes: whoever keeps it (the visitor's page) kee
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from core.errors import InvalidInput
 
 LONGEST_HISTORY = 200  # changes that can be undone
+MOST_REMEMBERED = 100_000  # rows in all of these together; the last change can be undone however many it was of
 LONGEST_TAG = 40  # characters
 MOST_TAGS = 50
 
@@ -94,7 +96,24 @@ class Tags:
     def _do(self, change: Change) -> Tags:
         if not change.rows:
             return self
-        return Tags(_apply(self.marks, change), (*self.done, change)[-LONGEST_HISTORY:])
+        return Tags(_apply(self.marks, change), _shorten((*self.done, change)))
+
+
+def write_history(tags: Tags) -> str:
+    """Tags with what was done and undone, as JSON that `read_history` reads."""
+    changes = ([asdict(change) for change in part] for part in (tags.done, tags.undone))
+    return json.dumps([tags.as_plain(), *changes], ensure_ascii=False)
+
+
+def read_history(written: str) -> Tags:
+    """What `write_history` wrote.
+
+    Raises:
+        ValueError: it did not.
+    """
+    plain, *parts = json.loads(written)
+    done, undone = (tuple(Change(one["tag"], tuple(one["rows"]), one["given"]) for one in part) for part in parts)
+    return replace(read_tags(plain), done=done, undone=undone)
 
 
 def read_tags(plain: Any) -> Tags:
@@ -112,6 +131,14 @@ def read_tags(plain: Any) -> Tags:
         if own:
             marks[int(row)] = tuple(sorted(set(own)))
     return Tags(MappingProxyType(marks))
+
+
+def _shorten(done: tuple[Change, ...]) -> tuple[Change, ...]:
+    """The newest changes, as many as are remembered."""
+    kept, rows = 1, len(done[-1].rows)
+    while kept < min(len(done), LONGEST_HISTORY) and (rows := rows + len(done[-kept - 1].rows)) <= MOST_REMEMBERED:
+        kept += 1
+    return done[-kept:]
 
 
 def _apply(marks: Mapping[int, tuple[str, ...]], change: Change) -> Mapping[int, tuple[str, ...]]:

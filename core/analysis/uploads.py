@@ -224,7 +224,11 @@ class _RowReader:
         if "choices" in texts and "choices" not in self.names:
             texts["choices"] = [values[name] for _, name in self.choices if values.get(name) not in (None, "")]
         example = self._read_answer(texts, values, "gold")
-        gold, predicted = answer_of(example), answer_of(self._read_answer(texts, values, "predicted"))
+        gold = answer_of(example)
+        if self.kind == "label":  # the same texts need not be read twice
+            predicted: Any = read_label(values, self.names["predicted"])
+        else:
+            predicted = answer_of(self._read_answer(texts, values, "predicted"))
         scores = self._read_scores(values)
         details: dict[str, Any] = {}
         if (column := self.optional.get("confidence")) and values.get(column) not in (None, ""):
@@ -277,14 +281,15 @@ def _complete_scores(predictions: Sequence[Prediction], labels: Sequence[str]) -
     """Of two labels, the one that was not predicted has what is left."""
     known = {*labels, *(str(answer) for one in predictions for answer in (one.gold, one.predicted))}
     known |= {label for one in predictions for label in one.scores}
+    order = sorted(known)
     for one in predictions:
         confidence = one.details.get("confidence")
-        if len(known) != 2 or one.scores or confidence is None:
+        if len(order) != 2 or one.scores or confidence is None:
             yield one
             continue
-        scores = {label: confidence if label == one.predicted else 1.0 - confidence for label in sorted(known)}
+        scores = {label: confidence if label == one.predicted else 1.0 - confidence for label in order}
         loss = _loss_of(scores[one.gold]) if math.isnan(one.loss) else one.loss
-        yield dataclasses.replace(one, scores=scores, loss=loss)
+        yield Prediction(one.index, one.gold, one.predicted, loss, scores, one.details)
 
 
 def _kind_of(task: str) -> Kind:

@@ -22,7 +22,11 @@ def read_text(row: Mapping[str, Any], column: str, *, required: bool = True) -> 
         InvalidInput: ``error.data.empty_cell``, ``error.data.not_text``, ``error.data.long_cell``,
             ``error.data.surrogate`` (bytes that are no text), each with ``column``.
     """
-    value = _plain(row.get(column))
+    value = row.get(column)
+    return _check_text(value if isinstance(value, str) else _plain(value), column, required=required)
+
+
+def _check_text(value: Any, column: str, *, required: bool = True) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = _digits(value)
     if value is None or (isinstance(value, str) and not value.strip()):
@@ -46,10 +50,14 @@ def read_label(row: Mapping[str, Any], column: str = "label") -> str:
     Raises:
         InvalidInput: as `read_text`.
     """
-    value = _plain(row.get(column))
-    if isinstance(value, str) and value.strip().endswith(".0") and value.strip()[:-2].lstrip("-").isdecimal():
-        return value.strip()[:-2]
-    return read_text({column: str(value).lower() if isinstance(value, bool) else value}, column).strip()
+    value = row.get(column)
+    if not isinstance(value, str):
+        value = _plain(value)
+        return _check_text(str(value).lower() if isinstance(value, bool) else value, column).strip()
+    label = value.strip()
+    if label.endswith(".0") and label[:-2].lstrip("-").isdecimal():
+        return label[:-2]
+    return _check_text(value, column).strip()
 
 
 def read_number(row: Mapping[str, Any], column: str) -> float:

@@ -31,6 +31,9 @@ SHORTCUTS: Mapping[str, str] = MappingProxyType(
         "Tab": "tab",
         "← ↑ ↓ →": "arrows",
         "Enter": "enter",
+        "j k": "rows",
+        "1 … 9": "tags",
+        "u": "undo",
     }
 )
 

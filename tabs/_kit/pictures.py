@@ -240,6 +240,8 @@ def table(
     """
     head = "".join(
         f'<th scope="col"{" class=lab-number" if index in numeric else ""}>{html.escape(name)}</th>'
+        if name
+        else "<td></td>"  # a heading that says nothing is none
         for index, name in enumerate(names)
     )
     body = "".join(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
@@ -11,11 +12,13 @@ import gradio as gr
 from core import query as queries
 from core.analysis.browsing import Provenance
 from core.analysis.sources import OFFERED, predict_source
+from core.analysis.table import Kind
 from core.data.rows import BrokenRow
 from core.i18n import Locale, translate, words
-from core.presets import HEADS
+from core.presets import HEADS, is_own
 from tabs._kit import foot, pictures
 from tabs._kit.exhibit import JobKind
+from tabs._kit.room import Room
 from tabs._kit.words import both
 
 PREDICTING = JobKind(
@@ -24,6 +27,18 @@ PREDICTING = JobKind(
     work=lambda query: predict_source(query.source),
     cures="error.analysis.not_predicted",
 )
+_ANY: tuple[Kind, ...] = ("label", "number", "choice", "entities")
+_EXHIBITS: Mapping[str, tuple[Kind, ...]] = MappingProxyType(
+    {
+        "errors": _ANY,
+        "calibration": ("label", "choice"),
+        "slices": _ANY,
+        "label-errors": ("label",),
+        "rivals": _ANY,
+        "shortcuts": _ANY,
+    }
+)
+"""The exhibits of error analysis by the kinds of answers that they can show."""
 BUNDLED = tuple(preset.id for preset in HEADS if preset.bundled and preset.id in OFFERED)
 
 
@@ -32,9 +47,11 @@ def source(default: str = "sentiment") -> str:
     return queries.one_of(default, *OFFERED, free=True)
 
 
-def chips(*names: str, reset: Mapping[str, Any]) -> None:
+def chips(room: Room, *names: str, reset: Mapping[str, Any]) -> None:
     """Buttons for bundled models; `reset` are fields that mean nothing on another table."""
-    buttons = "".join(foot.pick_button(both(f"analysis.source.{name}"), {"source": name, **reset}) for name in names)
+    settings = {name: {"source": name, **reset} for name in names}
+    buttons = "".join(foot.pick_button(both(f"analysis.source.{name}"), params) for name, params in settings.items())
+    room.offered += settings.values()
     gr.HTML(f'<div class="lab-chips" role="group">{buttons}</div>', js_on_load=None, apply_default_css=False)
 
 
@@ -82,6 +99,31 @@ def _reason(row: BrokenRow, locale: Locale) -> str:
     return translate(row.key, locale, **row.params) if row.key in words(locale) else row.key
 
 
-def go_on(slug: str, source: str) -> str:
-    """A button to another exhibit that opens it on the same predictions."""
-    return foot.goto_button(both(f"{slug}.open"), slug, {"source": source})
+def go_on(here: str, source: Provenance, locale: Locale) -> str:
+    """Buttons to the other exhibits that have something to say of these predictions.
+
+    Args:
+        here: the exhibit they stand in.
+        source: whose predictions; what a visitor brought goes along like any other.
+        locale: language of the words.
+    """
+    fitting = [slug for slug, kinds in _EXHIBITS.items() if slug != here and source.kind in kinds]
+    fields = {slug: {"source": source.source} for slug in fitting}
+    if "rivals" in fields:
+        fields["rivals"]["other"] = _find_other(source)
+    buttons = "".join(foot.goto_button(both(f"{slug}.open"), slug, params) for slug, params in fields.items())
+    title = html.escape(translate("analysis.go_on", locale))
+    return f'<div class="lab-chips" role="group" aria-label="{title}"><span>{title}</span>{buttons}</div>'
+
+
+def _find_other(source: Provenance) -> str:
+    """A bundled model that answers the same examples; where there is none, the same again."""
+    if is_own(source.source):
+        return source.source
+    alike = (preset.id for preset in HEADS if preset.id in BUNDLED and _family(preset.task) == _family(source.task))
+    return next((name for name in alike if name != source.source), source.source)
+
+
+def _family(task: str) -> str:
+    """Tasks with the same examples: a tagger with a CRF reads what one without reads."""
+    return task.removesuffix("-crf")

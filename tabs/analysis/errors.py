@@ -9,13 +9,14 @@ from typing import Any
 
 from core import query as queries
 from core.analysis.browsing import SURE, Browsed, Overview, browse
-from core.analysis.selection import Filter
+from core.analysis.selection import Filter, Order
 from core.analysis.sources import open_source
+from core.analysis.table import Kind
 from core.i18n import Locale, translate
 from tabs._kit import pictures
 from tabs._kit.exhibit import Exhibit, Prediction, Step
 from tabs._kit.room import Room
-from tabs.analysis import choosing, matrix, scatter, uploading
+from tabs.analysis import choosing, matrix, scatter, tagging, uploading
 from tabs.analysis.errors_script import snippet
 from tabs.analysis.rows import ORDERS, draw_row, draw_rows
 
@@ -63,16 +64,26 @@ def explore(query: Query) -> Browsed:
     Losses in nats (squared error for numbers), confidence and margin in [0, 1].
     """
     opened = open_source(query.source)
-    order = next(one for one in ORDERS if one == query.order)
-    if opened.table.kind == "number" and order in ("loss", "confidence", "margin"):
-        order = "residual"
+    chosen, order, descending = choose(query, opened.table.kind)
     row = query.row if query.row >= 0 else None
-    return browse(opened, query.chosen, order=order, descending=query.direction == "down", page=query.page, row=row)
+    return browse(opened, chosen, order=order, descending=descending, page=query.page, row=row)
+
+
+def choose(query: Query, kind: Kind) -> tuple[Filter, Order, bool]:
+    """Which rows, by what they are sorted, and whether the largest come first.
+
+    Of numbers there are no losses and no probabilities: what is off by most comes first.
+    """
+    order = next(one for one in ORDERS if one == query.order)
+    if order in ("loss", "confidence", "margin") and kind == "number":
+        order = "residual"
+    return query.chosen, order, query.direction == "down"
 
 
 def show(result: Browsed, locale: Locale) -> tuple[str, ...]:
     """The tendency; and the rows."""
-    return _overview(result, locale), draw_rows(result, locale)
+    rows = draw_rows(result, locale, bar=tagging.draw_bar(result, locale))
+    return _overview(result, locale), rows + choosing.go_on(SLUG, result.source, locale)
 
 
 def _overview(result: Browsed, locale: Locale) -> str:
@@ -170,7 +181,7 @@ def evidence(result: Browsed) -> dict[str, Any]:
 def build(room: Room) -> None:
     """Whose predictions, words to look for, a file of one's own; the rest is chosen in the pictures."""
     with room.inputs():
-        choosing.chips(*choosing.BUNDLED, reset=NOTHING_CHOSEN)
+        choosing.chips(room, *choosing.BUNDLED, reset=NOTHING_CHOSEN)
         room.widget("pattern", lines=1)
         room.widget("regex")
         uploading.build(room, reset=NOTHING_CHOSEN)
@@ -181,6 +192,7 @@ def build(room: Room) -> None:
     with room.results():
         room.view()
         room.view()
+        room.job_place()
 
 
 def _answer(result: Browsed) -> int:
@@ -205,5 +217,6 @@ EXHIBIT = Exhibit(
         Step({"order": "confidence", "outcome": "wrong"}),
         Step({"source": "similarity"}),
     ),
-    jobs=(uploading.KIND, choosing.PREDICTING),
+    jobs=(uploading.KIND, choosing.PREDICTING, tagging.KIND),
+    routes=lambda context: tagging.routes(Query, choose, context),
 )

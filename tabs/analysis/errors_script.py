@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from core.analysis.selection import Filter
-from core.analysis.sources import Learned, called, identify, open_source
+from core.analysis.sources import Learned, called, identify, open_source, outline
 from core.analysis.table import Kind
 from core.data.samples import has_test
 from core.models.loading import find_preset
@@ -25,14 +25,18 @@ _KEYS: Mapping[str, str] = {"residual": 'abs(row["residual"])', "characters": 's
 
 def snippet(query: Query) -> str:
     """Predictions, then what the page counts of them."""
-    if is_own(query.source):
-        table = open_source(query.source).table
-        return _own(query.source) + _count_with_core(query, table.kind, table.labels)
-    learned = identify(query.source)
-    if learned.task not in SEQUENCES:
-        table = open_source(query.source).table
-        return _predict_with_core(query.source, learned) + _count_with_core(query, table.kind, table.labels)
+    learned = None if is_own(query.source) else identify(query.source)
+    if learned is None or learned.task not in SEQUENCES:
+        known = outline(query.source)
+        return lines_to_open(query.source) + _count_with_core(query, known.kind, known.labels)
     return _predict(query.source, learned) + _count(query, learned)
+
+
+def lines_to_open(source: str) -> str:
+    """Lines that set ``table`` by the project's own functions, and import numpy."""
+    if is_own(source):
+        return _own(source)
+    return _predict_with_core(source, identify(source))
 
 
 def path_in_script(source: str) -> str:

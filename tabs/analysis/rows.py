@@ -19,13 +19,13 @@ QUOTED = 120  # characters of a text in a row that is not opened
 KEPT_PROBABILITIES = 12  # bars of one row
 
 
-def draw_rows(result: Browsed, locale: Locale, *, onward: str = "") -> str:
+def draw_rows(result: Browsed, locale: Locale, *, bar: str = "") -> str:
     """Chips, the page, and buttons to the pages beside it.
 
     Args:
         result: what is shown.
         locale: language of the words.
-        onward: HTML below the row that is read.
+        bar: HTML above the table.
     """
     kind = result.source.kind
     filters = [_outcomes(result, locale), _lengths(result, locale), _orders(result, locale)]
@@ -39,10 +39,10 @@ def draw_rows(result: Browsed, locale: Locale, *, onward: str = "") -> str:
         f'<th scope="col" class="lab-row-{name}">{html.escape(translate(f"analysis.column.{name}", locale))}</th>'
         for name in names
     )
-    body = "".join(_row(one, result, len(names), locale, onward) for one in result.rows)
+    body = "".join(_row(one, result, len(names), locale) for one in result.rows)
     return (
         f'<div class="lab-filters">{"".join(filters)}</div>{chosen}'
-        f'<p class="lab-note" role="status">{html.escape(told)}</p>'
+        f'<p class="lab-note" role="status">{html.escape(told)}</p>{bar}'
         f'<table class="lab-rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{_pager(result, locale)}'
     )
 
@@ -123,7 +123,7 @@ def _number_names(kind: str) -> tuple[str, ...]:
     return ("residual",) if kind == "number" else ("confidence", "loss")
 
 
-def _row(one: ShownRow, result: Browsed, columns: int, locale: Locale, onward: str) -> str:
+def _row(one: ShownRow, result: Browsed, columns: int, locale: Locale) -> str:
     row, kind = one.row, result.source.kind
     opened = row.place == result.opened
     numbers = {
@@ -139,19 +139,23 @@ def _row(one: ShownRow, result: Browsed, columns: int, locale: Locale, onward: s
     text = " ／ ".join(row.texts)
     quoted = text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
     pick = foot.attribute({"row": -1 if opened else row.place})
-    mark = "right" if row.correct else "wrong"
-    words = translate(f"analysis.outcome.{mark}", locale)
-    sign = f'<span class="lab-{mark}" role="img" aria-label="{html.escape(words)}">{"○" if row.correct else "✕"}</span>'
     drawn = (
-        f'<tr class="lab-row{" lab-opened" if opened else ""}"><td class="lab-row-index">{row.index}</td>'
-        f'<td class="lab-row-answer">{sign} {_answer(one, kind, locale)}</td>{cells}'
+        f'<tr class="lab-row{" lab-opened" if opened else ""}" data-index="{row.index}">'
+        f'<td class="lab-row-index">{row.index}</td>'
+        f'<td class="lab-row-answer">{mark(row.correct, locale)} {_answer(one, kind, locale)}</td>{cells}'
         f'<td class="lab-row-text"><button type="button" data-pick="{pick}" aria-expanded="{str(opened).lower()}">'
-        f"{html.escape(quoted)}</button></td></tr>"
+        f'{html.escape(quoted)}</button><span class="lab-row-tags"></span></td></tr>'
     )
     if opened:
-        detail = draw_row(one, kind, locale) + onward
-        drawn += f'<tr class="lab-detail"><td colspan="{columns}">{detail}</td></tr>'
+        drawn += f'<tr class="lab-detail"><td colspan="{columns}">{draw_row(one, kind, locale)}</td></tr>'
     return drawn
+
+
+def mark(correct: bool, locale: Locale) -> str:
+    """A circle for a right answer, a cross for a wrong one, and the word for whoever does not see them."""
+    outcome = "right" if correct else "wrong"
+    told = html.escape(translate(f"analysis.outcome.{outcome}", locale))
+    return f'<span class="lab-{outcome}" role="img" aria-label="{told}">{"○" if correct else "✕"}</span>'
 
 
 def _answer(one: ShownRow, kind: str, locale: Locale) -> str:

@@ -22,6 +22,7 @@ from core.settings import LIMITS, ROOT, Settings
 from core.values import as_json
 from core.workspaces import new_identity
 from tabs._kit import fetching
+from tabs._kit import uploading as kit
 from tabs._kit.context import Context, open_context
 from tabs._kit.events import admit
 from tabs.analysis import errors, uploading
@@ -58,7 +59,7 @@ def write(path: Path, rows: list[list[str]]) -> Path:
 
 def bring(context: Context, path: Path, **columns: str) -> str:
     """The source that a file becomes."""
-    job, source = uploading.submit(path, "classification", columns, context, new_identity())
+    job, source = kit.submit(uploading.INTAKE, path, "classification", columns, context, new_identity())
     ended = wait(context, job)
     assert ended.state is State.DONE, ended
     return source
@@ -164,10 +165,10 @@ def test_a_file_that_tells_nothing_asks_and_one_that_cannot_be_used_fails_in_wor
     odd = write(
         tmp_path / "odd.csv", [["a", "b", "c"], *([f"文{n}です", "xy"[n % 2], "xy"[n % 3 == 0]] for n in range(9))]
     )
-    columns, sure = uploading.match(uploading.peek(odd), "classification")
+    columns, sure = uploading.match(kit.peek(odd), "classification")
     assert (columns, sure) == ({"text": "a", "gold": "b", "predicted": "c"}, False)
     assert len(open_source(bring(context, odd, **columns)).table) == 9
-    job, _ = uploading.submit(odd, "classification", {}, context, new_identity())
+    job, _ = kit.submit(uploading.INTAKE, odd, "classification", {}, context, new_identity())
     failed = wait(context, job)
     assert (failed.state, failed.error) == (State.FAILED, "error.data.missing_column")
     assert not list(context.workspaces.folder.glob("*/uploads/*"))
@@ -176,8 +177,8 @@ def test_a_file_that_tells_nothing_asks_and_one_that_cannot_be_used_fails_in_wor
 def test_the_head_of_a_long_file_is_enough_to_know_its_columns(tmp_path: Path) -> None:
     rows = [["text", "label", "predicted"], *([f"長い文{n}" * 20, "a", "b"] for n in range(5_000))]
     path = write(tmp_path / "long.csv", rows)
-    assert path.stat().st_size > uploading.PEEKED
-    head = uploading.peek(path)
+    assert path.stat().st_size > kit.PEEKED
+    head = kit.peek(path)
     assert 10 < len(head.rows) < 5_000
     assert not head.broken
     assert uploading.match(head, "classification")[1]
@@ -204,7 +205,7 @@ def test_a_model_that_takes_long_is_offered_as_a_job(context: Context, monkeypat
 def test_what_is_kept_and_erased_is_gone_in_words(context: Context, tmp_path: Path) -> None:
     identity = new_identity()
     path = write(tmp_path / "t.csv", [["text", "label", "predicted"], ["文", "a", "b"]])
-    job, source = uploading.submit(path, "classification", {}, context, identity)
+    job, source = kit.submit(uploading.INTAKE, path, "classification", {}, context, identity)
     wait(context, job)
     assert explore(Query(source=source)).total == 1
     context.jobs.erase(identity)

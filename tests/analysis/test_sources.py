@@ -6,10 +6,12 @@ import dataclasses
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.analysis import sources
 from core.analysis.sources import Opened, find_own, keep, new_name, open_run, open_source
+from core.analysis.storage import read_opened
 from core.analysis.table import KINDS
 from core.data.samples import read_sample
 from core.errors import InvalidInput
@@ -45,7 +47,7 @@ def test_a_bundled_model_is_scored_as_its_task_scores_it(name: str, folder: Path
         assert [str(one) for one in opened.table.predicted] == [str(one) for one in told]
     if opened.table.kind == "label":
         assert opened.table.labels == model.setup.labels
-    assert open_source(name) is opened  # a filter need not wait
+    assert open_source(name).table is opened.table  # a filter need not wait
 
 
 def test_reviews_keep_their_further_columns_and_no_training_row(folder: Path) -> None:
@@ -89,6 +91,27 @@ def test_what_a_visitor_brings_is_found_by_its_name_alone(folder: Path) -> None:
         assert told.value.key == "error.analysis.gone"
     with pytest.raises(ValueError, match="new_name"):
         keep(workspace, "mine:x:../../y", Opened(binary_table(["positive"], [0.7]), "A.csv"))
+
+
+@pytest.mark.parametrize("source", ["sentiment", "similarity", "choice", "tagging"])
+def test_what_was_just_kept_is_what_its_file_says(source: str, folder: Path) -> None:
+    """The table that is handed on, so that the first look need not wait, and the one that is read."""
+    workspace, name = folder / ("a" * 32), new_name("mine.csv")
+    workspace.mkdir()
+    before = open_source(source)
+    keep(workspace, name, before)
+    assert open_source(name).table is before.table
+    again = read_opened(find_own(name))
+    for field in dataclasses.fields(again.table):
+        kept, read = getattr(before.table, field.name), getattr(again.table, field.name)
+        if isinstance(kept, np.ndarray):
+            np.testing.assert_array_equal(kept, read)
+        elif field.name == "columns":
+            assert {key: list(values) for key, values in kept.items()} == {key: list(v) for key, v in read.items()}
+        else:
+            assert kept == read
+    for part in ("data", "model", "origin", "broken", "columns"):
+        assert getattr(again, part) == getattr(before, part)
 
 
 def test_models_that_answer_otherwise_are_refused(folder: Path) -> None:

@@ -64,7 +64,8 @@ def choose(exhibit: Exhibit, name: str, source: str) -> dict[str, object]:
 def test_every_exhibit_with_a_choice_of_models_is_covered() -> None:
     assert {exhibit.slug for exhibit, *_ in HUB} == {
         "tour", "self-attention", "attention", "attention-compare", "ablation", "attribution", "input-layers", "fill",
-        "tokens", "tokenizers", "vocabulary", "statistics", "errors",
+        "tokens", "tokenizers", "vocabulary", "statistics", "errors", "calibration", "slices", "label-errors",
+        "rivals", "shortcuts", "rewriting",
     }  # fmt: skip
 
 
