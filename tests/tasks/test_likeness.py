@@ -78,10 +78,8 @@ def test_a_batch_holds_each_sentence_with_some_of_those_most_alike(folder: Path)
     batch = TASK.collator(tokenizer, setup)(features[:3])
     assert batch["input_ids"].shape[:2] == (9, 2)
     weights = weigh_characters(TEXTS)
-    places = [
-        TEXTS.index(tokenizer.decode(ids, skip_special_tokens=True).replace(" ", ""))
-        for ids in batch["input_ids"][:, 0]
-    ]
+    texts = [str(tokenizer.decode(ids, skip_special_tokens=True)) for ids in batch["input_ids"][:, 0]]
+    places = [TEXTS.index(text.replace(" ", "")) for text in texts]
     assert places[::3] == [0, 1, 2]
     for group in range(3):
         assert set(places[3 * group + 1 : 3 * group + 3]) <= set(find_nearest(weights, 4)[group])
