@@ -77,19 +77,39 @@ def subject_of(example: Any) -> Hashable:
 
 
 def draw_validation(
-    examples: Sequence[Example], *, share: float, seed: int, label_of: Callable[[Example], str | None]
+    examples: Sequence[Example],
+    *,
+    share: float,
+    seed: int,
+    label_of: Callable[[Example], str | None],
+    grouped: bool = True,
 ) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """Cut examples into a training and a validation part, each in the order they came in.
+    """Cut examples into a training and a validation part, each in the order they came in; see `choose_validation`."""
+    chosen = choose_validation(examples, share=share, seed=seed, label_of=label_of, grouped=grouped)
+    train = tuple(example for index, example in enumerate(examples) if index not in chosen)
+    return train, tuple(example for index, example in enumerate(examples) if index in chosen)
+
+
+def choose_validation(
+    examples: Sequence[Example],
+    *,
+    share: float,
+    seed: int,
+    label_of: Callable[[Example], str | None],
+    grouped: bool = True,
+) -> frozenset[int]:
+    """The indices of the examples that become the validation part.
 
     Every label gives the same share of its examples. Examples about the same (see `subject_of`) stay together, so that
-    the share is met as nearly as they allow.
+    the share is met as nearly as they allow; unless they are not `grouped`: then each is drawn for itself, and what
+    stands twice in the data may stand on both sides.
     """
     groups: dict[Hashable, list[int]] = {}
     for index, example in enumerate(examples):
-        groups.setdefault(subject_of(example), []).append(index)
+        groups.setdefault(subject_of(example) if grouped else index, []).append(index)
     wanted = min(max(round(share * len(examples)), 1), len(examples) - 1) if share > 0 else 0
     if wanted <= 0 or len(groups) < 2:
-        return tuple(examples), ()
+        return frozenset()
     strata: dict[str | None, list[list[int]]] = {}
     for members in groups.values():
         strata.setdefault(label_of(examples[members[0]]), []).append(members)
@@ -106,8 +126,7 @@ def draw_validation(
                 chosen.update(members)
     if not chosen:  # all of a kind in large groups
         chosen.update(sorted(groups.values(), key=len)[0])
-    train = tuple(example for index, example in enumerate(examples) if index not in chosen)
-    return train, tuple(example for index, example in enumerate(examples) if index in chosen)
+    return frozenset(chosen)
 
 
 def _share_out(sizes: dict[str | None, int], wanted: int) -> dict[str | None, int]:

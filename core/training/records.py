@@ -6,6 +6,7 @@ A run that was recorded for this project lies in the same form under ``assets/ru
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.i18n import ASSETS
+from core.settings import ROOT
 from core.tasks.registry import find_task
 from core.training.config import RunConfig, parse_config, read_config
 from core.training.diagnosis import Finding, diagnose
@@ -87,7 +89,7 @@ class Record:
         return next((one for one in reversed(self.evaluations) if one["best"]), None)
 
 
-def read_record(folder: RunFolder, *, key: str, with_log: bool = False) -> Record:
+def read_record(folder: RunFolder, *, key: str) -> Record:
     """A visitor's run as it stands.
 
     Raises:
@@ -107,7 +109,7 @@ def read_record(folder: RunFolder, *, key: str, with_log: bool = False) -> Recor
         failure=plain(failure),
         model=run.has_model,
         job=read_job(folder),
-        log=_read_log(folder) if with_log else (),
+        log=_read_log(folder),
     )
 
 
@@ -161,8 +163,12 @@ def publish(config: RunConfig) -> dict[str, Any]:
 
 
 def _hide(place: str) -> str:
-    """The name of a file or folder that is named by its path; samples and names of the Hub as they are."""
-    return Path(place).name if Path(place).is_absolute() else place
+    """The name of a file or folder that is named by its path, as its owner knows it; samples and ids as they are."""
+    path = Path(place)
+    if not path.is_absolute():
+        return place
+    called = _read_json(path.with_suffix(".json")).get("called")  # what was brought is kept under another name
+    return str(called or path.name)
 
 
 def _read(folder: RunFolder, config: RunConfig, *, key: str) -> Record:
@@ -241,8 +247,8 @@ def _read_log(folder: RunFolder) -> tuple[str, ...]:
             text = file.read().decode("utf-8", "replace")
     except FileNotFoundError:
         return ()
-    for place in (str(folder.path), str(folder.path.parent.parent)):
-        text = text.replace(place, "…")
+    for place in (folder.path, folder.path.parent.parent, ROOT, Path(sys.prefix), Path.home()):
+        text = text.replace(str(place), "…")
     return tuple(text.splitlines()[-LOG_LINES:])
 
 

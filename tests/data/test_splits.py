@@ -18,7 +18,7 @@ from core.data.examples import (
     RetrievalQuestion,
     Triple,
 )
-from core.data.splits import draw_examples, draw_validation, subject_of
+from core.data.splits import choose_validation, draw_examples, draw_validation, subject_of
 
 
 def label_of(example: LabelledText) -> str:
@@ -48,6 +48,22 @@ def test_small_and_strange_sets() -> None:
     assert set(validation) == {one}  # the smaller of two groups that cannot be cut
     train, validation = draw_validation([one, two], share=1.0, seed=0, label_of=label_of)
     assert len(train) == 1
+
+
+def test_what_stands_twice_stays_on_one_side_unless_each_is_drawn_for_itself() -> None:
+    examples = [LabelledText(f"文{n // 4}", "ab"[n % 2]) for n in range(80)]
+
+    def both_sides(*, grouped: bool) -> set[str]:
+        train, validation = draw_validation(examples, share=0.25, seed=3, label_of=label_of, grouped=grouped)
+        assert len(validation) == 20
+        return {example.text for example in train} & {example.text for example in validation}
+
+    assert not both_sides(grouped=True)
+    assert both_sides(grouped=False)
+    chosen = choose_validation(examples, share=0.25, seed=3, label_of=label_of, grouped=False)
+    assert [examples[index] for index in sorted(chosen)] == list(
+        draw_validation(examples, share=0.25, seed=3, label_of=label_of, grouped=False)[1]
+    )
 
 
 def test_what_is_about_the_same() -> None:

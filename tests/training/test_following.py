@@ -51,7 +51,7 @@ def until(registry: JobRegistry, job_id: str, wanted: Callable[[Job], Any]) -> J
 
 
 def submit(registry: JobRegistry, workspaces: Workspaces, owner: str, run: Run) -> str:
-    begun = following.begin(workspaces.open(owner), run.id, with_log=True)
+    begun = following.begin(workspaces.open(owner), run.id)
     job = registry.submit(owner, kind=following.JOB, work=begun.work, handle=begun.handle)
     write_job(run.folder, job)
     return job
