@@ -17,6 +17,7 @@ from tabs.attention import (
     overview,
     steps,
 )
+from tabs.datasets import dataset
 from tabs.tokens import comparison as tokenizers
 from tabs.tokens import counting, merges, pipeline, unigram, vocabulary, wordpiece
 from tabs.tour import visit
@@ -41,6 +42,7 @@ EXHIBITS: tuple[Exhibit, ...] = (
     unigram.EXHIBIT,
     vocabulary.EXHIBIT,
     counting.EXHIBIT,
+    dataset.EXHIBIT,
     errors.EXHIBIT,
     calibration.EXHIBIT,
     slices.EXHIBIT,
