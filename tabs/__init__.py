@@ -21,6 +21,7 @@ from tabs.datasets import dataset
 from tabs.tokens import comparison as tokenizers
 from tabs.tokens import counting, merges, pipeline, unigram, vocabulary, wordpiece
 from tabs.tour import visit
+from tabs.training import launch
 
 EXHIBITS: tuple[Exhibit, ...] = (
     visit.EXHIBIT,
@@ -43,6 +44,7 @@ EXHIBITS: tuple[Exhibit, ...] = (
     vocabulary.EXHIBIT,
     counting.EXHIBIT,
     dataset.EXHIBIT,
+    launch.EXHIBIT,
     errors.EXHIBIT,
     calibration.EXHIBIT,
     slices.EXHIBIT,

@@ -83,7 +83,7 @@ def revive(job: Job, workspace: Path) -> Begun | None:
             continue
         with suppress(AppError):
             run = store.view(path.parent.name)
-            return begin(workspace, run.id, start=run.state is RunState.WAITING)
+            return begin(workspace, run.id, start=run.state is RunState.WAITING or not job.started)
     return None
 
 

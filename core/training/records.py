@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.i18n import ASSETS
+from core.jobs import UNFINISHED
 from core.settings import ROOT
 from core.tasks.registry import find_task
 from core.training.config import RunConfig, parse_config, read_config
@@ -71,17 +72,18 @@ class Record:
     model: bool = False  # whether there is one
     recorded: bool = False
     job: str = ""
+    followed: bool = False  # whether that job waits or runs: the run has a place in the line
     log: tuple[str, ...] = ()
 
     @property
     def unfinished(self) -> bool:
-        """Whether it waits or runs."""
-        return self.state in (RunState.WAITING, RunState.RUNNING)
+        """Whether it waits for its turn or runs."""
+        return self.followed or self.state == RunState.RUNNING
 
     @property
     def resumable(self) -> bool:
         """Whether it can go on."""
-        return self.state in RESUMABLE and not self.recorded
+        return self.state in RESUMABLE and not self.recorded and not self.followed
 
     @property
     def best(self) -> Mapping[str, Any] | None:
@@ -109,6 +111,7 @@ def read_record(folder: RunFolder, *, key: str) -> Record:
         failure=plain(failure),
         model=run.has_model,
         job=read_job(folder),
+        followed=is_followed(folder),
         log=_read_log(folder),
     )
 
@@ -135,11 +138,8 @@ def list_recorded(*, root: Path = RECORDED) -> tuple[str, ...]:
 def version_of(folder: RunFolder) -> tuple[Any, ...]:
     """Changes whenever a record of the run would."""
     state = RunStore(folder.path.parent).view(folder.path.name).state
-    try:
-        written = folder.events.stat()
-    except FileNotFoundError:
-        return str(state), 0, read_job(folder)
-    return str(state), written.st_size, read_job(folder)
+    written = folder.events.stat().st_size if folder.events.exists() else 0
+    return str(state), written, read_job(folder), is_followed(folder)
 
 
 def write_job(folder: RunFolder, job: str) -> None:
@@ -153,6 +153,12 @@ def read_job(folder: RunFolder) -> str:
         return (folder.path / "job").read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""
+
+
+def is_followed(folder: RunFolder) -> bool:
+    """Whether the job that follows the run waits or runs, as it lies in the run's workspace."""
+    job = read_job(folder)
+    return bool(job) and _read_json(folder.path.parent.parent / "jobs" / f"{job}.json").get("state") in UNFINISHED
 
 
 def publish(config: RunConfig) -> dict[str, Any]:

@@ -57,6 +57,8 @@ def tell_state(record: Mapping[str, Any], locale: Locale) -> str:
     """Where a run stands, in a word or two."""
     if record["recorded"]:
         return translate("training.state.recorded", locale)
+    if record["state"] == "waiting" and not record["followed"]:
+        return translate("training.state.made", locale)
     return translate(f"training.state.{record['state']}", locale)
 
 

@@ -14,11 +14,11 @@ from typing import IO, Any
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
-from core.errors import AppError
+from core.errors import AppError, Busy
 from core.i18n import DEFAULT_LOCALE, Locale, as_locale, translate
 from core.settings import ROOT
 from core.training.own import find_run, is_key, key_of, name_model, open_store
-from core.training.records import read_record
+from core.training.records import is_followed, read_record
 from core.training.runs import RunStore
 from core.values import as_json
 from core.workspaces import WORKSPACE_COOKIE, is_identity
@@ -88,6 +88,8 @@ def routes(context: Context) -> APIRouter:
         """Remove a run with everything it made."""
         store, identity = own_run(key, request)
         try:
+            if is_followed(store.view(identity).folder):  # it has a place in the line
+                raise Busy("error.training.running")
             store.delete(identity)
         except AppError as error:  # it is running
             raise HTTPException(409, sentence(error, _locale(request))) from None
@@ -117,9 +119,10 @@ def _draw_row(store: RunStore, identity: str, locale: Locale, *, run: str, besid
     """One run; with `folders` its model can be opened where a folder of the machine can be named as one."""
     key = key_of(identity)
     try:
-        record = as_json(read_record(store.view(identity).folder, key=key))
+        read = read_record(store.view(identity).folder, key=key)
     except AppError:
         return ""
+    record, unfinished = as_json(read), read.unfinished
     shown = [name for name in beside.split() if is_key(name) or name.isascii()]
     added = [name for name in shown if name != key] if key in shown else [*shown, key][: MOST_LINES - 1]
     look = foot.pick_button(html.escape(translate("training.own.look", locale)), {"run": key, "beside": ""})
@@ -131,7 +134,7 @@ def _draw_row(store: RunStore, identity: str, locale: Locale, *, run: str, besid
     word, sure = (html.escape(translate(f"training.own.{name}", locale)) for name in ("delete", "sure"))
     address = f"lab/training/{key}/delete"
     remove = f'<button type="button" class="lab-chip" data-post="{address}" data-confirm="{sure}">{word}</button>'
-    buttons = look + (compare if key != run else "") + ("" if record["state"] == "running" else remove)
+    buttons = look + (compare if key != run else "") + ("" if unfinished else remove)
     if folders and record["model"] and record["config"]["model"] == "encoder":
         label = html.escape(translate("training.own.attention", locale))
         buttons += foot.goto_button(label, "attention", {"model": str(find_run(key).model)})

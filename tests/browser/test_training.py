@@ -103,7 +103,7 @@ def test_a_run_over_a_reload_a_second_browser_a_stop_and_a_resume(
     expect(view).to_contain_text(translate("training.state.stopped", "ja"), timeout=DRAWN)
     assert int(re.findall(r"(\d+) / 400", view.inner_text())[0]) > stopped_at
 
-    page.locator("#tab-training [data-goto=errors]").click()
+    page.locator("#tab-training .lab-results [data-goto=errors]").click()
     page.wait_for_selector("#tab-errors lab-tail", timeout=DRAWN)
     expect(page.locator("#tab-errors .lab-error")).to_have_count(0, timeout=DRAWN)
     expect(page.locator("#tab-errors .lab-cell").first).to_be_visible(timeout=DRAWN)
