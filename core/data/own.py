@@ -80,8 +80,7 @@ class DataSet:
 
 def new_name(called: str) -> str:
     """A name for what a visitor brings; the end of it cannot be guessed."""
-    plain = re.sub(r"[:/\s]+", " ", called).strip()[-60:]
-    return f"{OWN}{plain}:{secrets.token_hex(16)}"
+    return _write_name(called, secrets.token_hex(16))
 
 
 def find_own(source: str) -> OwnData:
@@ -97,6 +96,15 @@ def find_own(source: str) -> OwnData:
     told = json.loads(notes.read_text(encoding="utf-8"))
     lengths = tuple(map(int, told["lengths"]))
     return OwnData(notes.with_name(told["file"]), told["called"], told["task"], told["columns"], lengths)
+
+
+def name_own(path: Path) -> str:
+    """The name of what a visitor brought, from where it was kept; '' for a file that is none of those."""
+    try:
+        told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return _write_name(str(told["called"]), path.stem)
 
 
 def take_in(
@@ -207,6 +215,11 @@ def _lines(table: Table, broken: Sequence[BrokenRow]) -> tuple[int, ...]:
     """Where the rows that became examples stand, in their order."""
     unusable = {row.line for row in broken}
     return tuple(row.line for row in table.rows if row.line not in unusable)
+
+
+def _write_name(called: str, key: str) -> str:
+    plain = re.sub(r"[:/\s]+", " ", called).strip()[-60:]
+    return f"{OWN}{plain}:{key}"
 
 
 def measuring_tokenizer() -> PreTrainedTokenizerBase:

@@ -164,7 +164,8 @@ def choose_validation(
         if len(chosen) + len(members) <= wanted:
             chosen.update(members)
     if not chosen:  # all of a kind in large groups
-        chosen.update(min(groups, key=len))
+        smallest = min(groups, key=len)
+        chosen.update(smallest)
     return frozenset(chosen)
 
 

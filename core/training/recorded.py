@@ -29,6 +29,7 @@ from core.training.records import RECORDED
 Change = Literal["rate", "lora", "half"]
 CHANGES: tuple[Change, ...] = ("rate", "lora", "half")
 SHARE = 0.2  # of a sample's rows are held out: it is small
+SAMPLE = "sample"  # the bundled sample of a task; of classification reviews, by what they are about
 SENTIMENT = "sentiment"  # the same reviews, by whether they praise
 # Samples with other labels than those that stand in their column of that name.
 COLUMNS: Mapping[str, Mapping[str, str]] = MappingProxyType({"classification": MappingProxyType({"label": "domain"})})

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.analysis.table import KINDS
+from core.errors import AppError
 from core.i18n import Locale, translate
+from core.presets import OWN, is_own
 from core.training.config import PRESETS, RunConfig, describe_differences
 from core.training.own import find_run, is_key
-from core.training.planning import RunPlan, plan_run
-from core.training.recorded import CHANGES, SENTIMENT
+from core.training.planning import Problem, RunPlan, plan_run
+from core.training.recorded import CHANGES, SAMPLE, SENTIMENT
 from core.training.records import Record, as_config, list_recorded, read_record, read_recorded, version_of
 from core.values import as_json
 from tabs._kit import foot, pictures
@@ -23,7 +25,7 @@ from tabs._kit.room import Room
 from tabs.training import planned, report, shelf, starting
 from tabs.training.curves import draw_runs, name_letter, name_metric, write_metric
 from tabs.training.script import write_script
-from tabs.training.settings import FURTHER, MAIN, SAMPLE, Query, chosen_preset, make_config, preset_params
+from tabs.training.settings import FURTHER, MAIN, Query, chosen_preset, make_config, preset_params
 
 SLUG = "training"
 CLEARLY = 0.1  # better by so much is better
@@ -57,7 +59,7 @@ def explore(query: Query) -> Launch:
         task=query.task,
         source=query.source,
         preset=chosen_preset(query),
-        plan=plan_run(make_config(query)),
+        plan=_plan(query),
         record=record,
         beside=beside,
         differences=describe_differences(configs) if beside else {},
@@ -77,6 +79,14 @@ def show(result: Launch, locale: Locale) -> tuple[str, ...]:
         _draw_shown(result, locale),
         planned.draw_details(as_json(result.plan), locale) + _draw_own(result),
     )
+
+
+def _plan(query: Query) -> RunPlan:
+    """The plan, of which what keeps it from being made at all is a part too."""
+    try:
+        return plan_run(make_config(query))
+    except AppError as error:
+        return RunPlan({}, problems=(Problem(error.key, dict(error.params)),))
 
 
 def _shown(query: Query) -> str:
@@ -106,16 +116,21 @@ def _draw_presets(result: Launch, locale: Locale) -> str:
         )
         for name in PRESETS
     )
+    domain = "domain" if result.task == "classification" else SAMPLE
+    offered = {SAMPLE: translate(f"training.set.{domain}", locale)}
+    if result.task == "classification":
+        offered[SENTIMENT] = translate(f"training.set.{SENTIMENT}", locale)
+    if is_own(result.source):
+        offered[result.source] = result.source.removeprefix(OWN).rpartition(":")[0]
     samples = "".join(
         foot.pick_button(
-            html.escape(translate(f"training.set.{name}", locale)),
+            html.escape(label),
             {"source": source},
             style="lab-chip lab-chosen" if source == result.source else "lab-chip",
         )
-        for name, source in (("domain", SAMPLE), (SENTIMENT, SENTIMENT))
-        if result.task == "classification"
-    )
-    rows = {"sample": samples, "length": chips}
+        for source, label in offered.items()
+    ) + foot.goto_button(html.escape(translate("training.set.own", locale)), "dataset", {})
+    rows = {"data": samples, "length": chips}
     return "".join(
         f'<div class="lab-chips" role="group"><span>{html.escape(translate(f"training.set.{name}", locale))}</span>'
         f"{row}</div>"
@@ -157,7 +172,7 @@ def _draw_compared(result: Launch, locale: Locale) -> str:
     names = [translate(f"training.compared.{name}", locale) for name in ("run", "what", "metric", "best", "trivial")]
     table = pictures.table(names, rows, caption=translate("training.compared", locale), numeric=(3, 4))
     differing = [
-        (report.name_setting(name, locale), *("–" if value is None else str(value) for value in values))
+        (report.name_setting(name, locale), *(report.write_setting(name, value, locale) for value in values))
         for name, values in result.differences.items()
     ]
     title = translate("training.differences", locale)
@@ -182,7 +197,7 @@ def _draw_actions(result: Launch, locale: Locale) -> str:
             ifs.append(foot.pick_button(label, {"beside": " ".join(names)}, style=style))
         elif not record.recorded and record.facts:
             changes = planned.change_fields(change, public, examples=int(record.facts["examples"]))
-            ifs.append(report.train_button(label, public, changes | {"beside": record.key}))
+            ifs.append(report.train_button(label, as_json(record), changes | {"beside": record.key}))
     if record.resumable:
         label = html.escape(translate("training.resume.start", locale))
         further.append(foot.start_button(label, report.RESUME, {"run": record.key, "beside": ""}))
@@ -211,7 +226,7 @@ def snippet(query: Query) -> str:
     """The run that is shown, from its configuration to its metric."""
     record = _open(_shown(query))
     if record is None:
-        config = json.dumps(plan_run(make_config(query)).config, ensure_ascii=False, indent=2)
+        config = json.dumps(_plan(query).config, ensure_ascii=False, indent=2)
         return f"config = {config}\nresult = None\n"
     return write_script(as_json(record))
 

@@ -11,12 +11,12 @@ import gradio as gr
 
 from core import query as queries
 from core.i18n import Locale, translate, words
-from core.training.recorded import Change, vary
+from core.training.recorded import SAMPLE, Change, vary
 from core.training.records import as_config
 from tabs._kit import foot, pictures
 from tabs.training import report, starting
 from tabs.training.samples import name_label, quote
-from tabs.training.settings import Query, params_of
+from tabs.training.settings import OTHER_TASK, Query, params_of
 
 TYPED = frozenset({"epochs", "limit", "evaluate_every", "accumulation", "max_target_length", "seed"})
 COMMAND = "python -m core.training runs/mine --config mine.json"
@@ -57,6 +57,8 @@ def draw_line(plan: Mapping[str, Any], locale: Locale) -> str:
 
 def draw_details(plan: Mapping[str, Any], locale: Locale) -> str:
     """The data with their labels and first rows; the configuration as JSON, and the command."""
+    if not plan["config"]:
+        return ""
     written = json.dumps(plan["config"], ensure_ascii=False, indent=2)
     command = translate("training.command", locale)
     config = f"{pictures.formula([COMMAND])}{pictures.formula(written.splitlines())}"
@@ -113,6 +115,11 @@ def _cure(problem: Mapping[str, Any], locale: Locale) -> str:
             label = f"{report.name_field(name, locale)} → {value:g}"
             return foot.pick_button(html.escape(label), {name: value})
         return ""
+    if problem["key"] == OTHER_TASK:  # what the data are for; or other data
+        task = translate(f"training.task.{problem['params']['task']}", locale)
+        return foot.pick_button(html.escape(task), {"task": problem["params"]["task"]})
+    if problem["key"].startswith("error.dataset."):
+        return foot.pick_button(html.escape(translate("training.set.sample", locale)), {"source": SAMPLE})
     return report.change_button(problem["changes"], locale)
 
 

@@ -12,7 +12,7 @@ from tabs.training.curves import draw_run, name_metric, write_metric
 from tabs.training.samples import draw_samples, name_label
 from tabs.training.settings import in_fields, params_of
 
-TRAIN, RESUME = "train", "resume"
+AGAIN, RESUME = "again", "resume"
 BROKEN_TOLD = 5
 
 
@@ -80,6 +80,17 @@ def name_setting(path: str, locale: Locale) -> str:
     return translate(key, locale) if key in words(locale) else name_field(path.rpartition(".")[2], locale)
 
 
+def write_setting(path: str, value: Any, locale: Locale) -> str:
+    """The value of a setting that a configuration has at this path, as people read it."""
+    if value is None:
+        return "–"
+    if path == "data.limit" and not value:
+        return translate("training.all", locale)
+    if path.startswith("data.") and isinstance(value, float):
+        return f"{value:.0%}"
+    return _write(value, locale)
+
+
 def write_seconds(seconds: float, locale: Locale) -> str:
     """A duration, in seconds or minutes."""
     if seconds < 100:
@@ -94,6 +105,8 @@ def tell_problem(
     told = dict(params)
     if "field" in told:
         told["field"] = name_field(str(told["field"]).rpartition(".")[2], locale)
+    if "task" in told:
+        told["task"] = translate(f"training.task.{told['task']}", locale)
     if "label" in told:
         told["label"] = name_label(str(told["label"]), locale)
     sentence = translate(key, locale, **told) if key in words(locale) else key
@@ -110,9 +123,9 @@ def change_button(changes: Mapping[str, Any], locale: Locale) -> str:
     return foot.pick_button(html.escape(told), fields)
 
 
-def train_button(label: str, config: Mapping[str, Any], changes: Mapping[str, Any]) -> str:
-    """A button that trains a configuration with some settings changed, at once; `label` is HTML."""
-    return foot.start_button(label, TRAIN, params_of(config) | dict(changes))
+def train_button(label: str, record: Mapping[str, Any], changes: Mapping[str, Any]) -> str:
+    """A button that trains a run once more with some settings changed, at once; `label` is HTML."""
+    return foot.start_button(label, AGAIN, params_of(record["config"]) | {"run": record["key"]} | dict(changes))
 
 
 def _figures(record: Mapping[str, Any], locale: Locale) -> list[tuple[str, str]]:
@@ -145,7 +158,8 @@ def _failure(record: Mapping[str, Any], locale: Locale) -> str:
         parts.append(tell_problem(failure["because"], failure["because_params"], locale, kind="lab-caution"))
     fields, button = in_fields(failure["changes"]), ""
     if fields and not record["recorded"]:
-        button = train_button(html.escape(translate("training.cure.apply", locale)), record["config"], fields)
+        changes = fields | {"beside": ""}
+        button = train_button(html.escape(translate("training.cure.apply", locale)), record, changes)
     parts.append(tell_problem(failure["cure"], failure["changes"], locale, button=button, kind="lab-caution"))
     return "".join(parts)
 

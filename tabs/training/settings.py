@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from core import query as queries
+from core.data.mapping import list_columns
+from core.data.own import find_own, name_own
 from core.data.source import DataSource
-from core.presets import ENCODERS, ids
+from core.errors import InvalidInput
+from core.presets import ENCODERS, ids, is_own
 from core.tasks.registry import find_task
 from core.tasks.task import Hyperparameters
 from core.training.config import PRESETS, LoraSettings, PresetName, RunConfig, preset
-from core.training.recorded import SENTIMENT, sample_source
+from core.training.recorded import SAMPLE, SENTIMENT, sample_source
 
 # In the order of the book, chapter 5 first: it is where one learns to fine-tune.
 TASKS = (
@@ -20,7 +24,7 @@ TASKS = (
     "simcse", "simcse-supervised", "retrieval", "reading", "reading-generative", "masked-lm", "causal-lm",
     "span-corruption",
 )  # fmt: skip
-SAMPLE = "sample"  # of the task
+OTHER_TASK = "error.training.other_task"  # of the data
 # Those that are in sight; the others are folded away.
 MAIN = ("learning_rate", "steps", "batch_size", "max_length")
 FURTHER = (
@@ -40,7 +44,7 @@ class Query:
     """
 
     task: str = queries.one_of("classification", *TASKS)
-    source: str = queries.one_of(SAMPLE, SAMPLE, SENTIMENT)
+    source: str = queries.one_of(SAMPLE, SAMPLE, SENTIMENT, free=True)
     model: str = queries.one_of("encoder", *ids(ENCODERS), free=True)
     learning_rate: float = queries.between(_FIRST.learning_rate, 0.0, 100.0, step=1e-6)
     steps: int = queries.within(_FIRST.steps, 0, 10_000_000)
@@ -67,7 +71,11 @@ class Query:
 
 
 def make_config(query: Query) -> RunConfig:
-    """The configuration of what would be trained; a bundled model stands for the one of the task's kind."""
+    """The configuration of what would be trained; a bundled model stands for the one of the task's kind.
+
+    Raises:
+        InvalidInput: the data are gone, are none that can be named here, or have not the columns that the task needs.
+    """
     task = find_task(query.task)
     values = {name: getattr(query, name) for name in _PLAIN}
     bundled = any(one.bundled and one.id == query.model for one in ENCODERS)
@@ -78,6 +86,24 @@ def make_config(query: Query) -> RunConfig:
         hyperparameters=replace(task.defaults, **values),
         lora=LoraSettings(rank=query.lora_rank, alpha=query.lora_alpha) if query.lora_rank else None,
     )
+
+
+def change_config(config: RunConfig, query: Query) -> RunConfig:
+    """A configuration with the settings of the form, on the data and from the model that it has."""
+    values = {name: getattr(query, name) for name in _PLAIN}
+    return replace(
+        config,
+        data=replace(config.data, limit=query.limit, validation_share=query.share / 100),
+        hyperparameters=replace(config.hyperparameters, **values),
+        lora=LoraSettings(rank=query.lora_rank, alpha=query.lora_alpha) if query.lora_rank else None,
+    )
+
+
+def name_source(config: RunConfig) -> str:
+    """The choice of data that a visitor's own configuration came from."""
+    if not config.data.train.startswith("sample:"):
+        return name_own(Path(config.data.train))
+    return SENTIMENT if config.task == "classification" and not config.data.columns else SAMPLE
 
 
 def params_of(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,4 +147,12 @@ def in_fields(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _find_data(query: Query) -> DataSource:
+    if is_own(query.source):
+        own = find_own(query.source)
+        missing = sorted(set(list_columns(query.task)) - own.columns.keys())
+        if missing:
+            raise InvalidInput(OTHER_TASK, called=own.called, task=own.task, columns=", ".join(missing))
+        return DataSource(str(own.path), columns=dict(own.columns))
+    if query.source not in (SAMPLE, SENTIMENT):
+        raise InvalidInput("error.dataset.unknown", name=query.source[:40], known=f"{SAMPLE}, {SENTIMENT}")
     return sample_source(query.task, sentiment=query.source == SENTIMENT and query.task == "classification")

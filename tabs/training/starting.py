@@ -14,7 +14,7 @@ from core.errors import AppError, InvalidInput
 from core.i18n import Locale, translate
 from core.jobs import Progress
 from core.training import following
-from core.training.config import RunConfig
+from core.training.config import RunConfig, read_config
 from core.training.estimate import Estimate, estimate_apart
 from core.training.own import find_run, key_of, open_store
 from core.training.planning import plan_run
@@ -24,8 +24,8 @@ from tabs._kit import foot, pictures
 from tabs._kit.context import Context
 from tabs._kit.exhibit import JobKind, Submitted
 from tabs._kit.words import both
-from tabs.training.report import RESUME, draw_live, tell_problem, write_seconds
-from tabs.training.settings import Query, make_config
+from tabs.training.report import AGAIN, RESUME, draw_live, tell_problem, write_seconds
+from tabs.training.settings import Query, change_config, make_config, name_source
 
 ESTIMATE = "estimate"
 COPIES = 4  # of a model's weights that a run leaves on the disk: a checkpoint with its optimizer, and the model
@@ -41,15 +41,7 @@ def start_run(query: Query, context: Context, identity: str) -> Submitted:
         Busy: this visitor has an unfinished job, or the line is full.
         NotAllowedHere: the run is larger than this mode allows.
     """
-    config = make_config(query)
-    check(config, context, identity)
-    store = open_store(context.workspaces.open(identity))
-    run = store.create(config)
-    try:
-        return _submit(store, run.id, context, identity)
-    except AppError:
-        store.delete(run.id)
-        raise
+    return _create(make_config(query), context, identity)
 
 
 def resume_run(query: Query, context: Context, identity: str) -> Submitted:
@@ -63,6 +55,17 @@ def resume_run(query: Query, context: Context, identity: str) -> Submitted:
     store = open_store(context.workspaces.open(identity))
     store.view(folder.path.name)  # another visitor's is not there
     return _submit(store, folder.path.name, context, identity)
+
+
+def start_again(query: Query, context: Context, identity: str) -> Submitted:
+    """Train on the same data as the run that is looked at, with what the form says; a visitor's own run only.
+
+    Raises:
+        AppError: as `start_run`.
+    """
+    folder = find_run(query.run)
+    open_store(context.workspaces.open(identity)).view(folder.path.name)  # another visitor's is not there
+    return _create(change_config(read_config(folder.config), query), context, identity)
 
 
 def start_estimate(query: Query, context: Context, identity: str) -> Submitted:
@@ -98,11 +101,23 @@ def is_offered(context: Context) -> bool:
     return context.settings.mode != "public"
 
 
+def _create(config: RunConfig, context: Context, identity: str) -> Submitted:
+    check(config, context, identity)
+    store = open_store(context.workspaces.open(identity))
+    run = store.create(config)
+    try:
+        return _submit(store, run.id, context, identity)
+    except AppError:
+        store.delete(run.id)
+        raise
+
+
 def _submit(store: RunStore, run: str, context: Context, identity: str) -> Submitted:
     begun = following.begin(context.workspaces.open(identity), run)
     job = context.jobs.submit(identity, kind=following.JOB, work=begun.work, handle=begun.handle)
     write_job(store.view(run).folder, job)
-    return Submitted(job, {"run": key_of(run)})
+    source = name_source(read_config(store.view(run).folder.config))  # the form shows the data that it is trained on
+    return Submitted(job, {"run": key_of(run)} | ({"source": source} if source else {}))
 
 
 def _estimate(config: RunConfig) -> Generator[Progress, None, dict[str, Any]]:
@@ -149,6 +164,7 @@ def _draw_estimate(found: Mapping[str, Any], locale: Locale) -> str:
 
 KINDS = (
     JobKind(following.JOB, draw_live, submit=start_run, offered=is_offered),
+    JobKind(AGAIN, draw_live, submit=start_again, offered=is_offered),
     JobKind(RESUME, draw_live, submit=resume_run, offered=is_offered),
     JobKind(ESTIMATE, _draw_estimate, submit=start_estimate, offered=is_offered),
 )

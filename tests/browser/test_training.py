@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -107,6 +108,49 @@ def test_a_run_over_a_reload_a_second_browser_a_stop_and_a_resume(
     page.wait_for_selector("#tab-errors lab-tail", timeout=DRAWN)
     expect(page.locator("#tab-errors .lab-error")).to_have_count(0, timeout=DRAWN)
     expect(page.locator("#tab-errors .lab-cell").first).to_be_visible(timeout=DRAWN)
+    assert "Traceback" not in app.log.read_text(encoding="utf-8")
+
+
+def test_a_file_of_ones_own_is_trained_on_and_once_more_with_half_of_it(
+    app: RunningApp, context: BrowserContext, tmp_path: Path
+) -> None:
+    page = context.new_page()
+    page.goto(f"{app.url}/?tab=dataset")
+    page.wait_for_selector("#tab-dataset lab-tail", timeout=DRAWN)
+    page.get_by_text(translate("dataset.upload", "ja"), exact=True).click()
+    rows = [
+        f"{n}番目の店は{'とても良かった' if n % 2 else 'がっかりした'}。,{'良い' if n % 2 else '悪い'}"
+        for n in range(60)
+    ]
+    (tmp_path / "mine.csv").write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    page.locator("#tab-dataset input[type=file]").set_input_files(tmp_path / "mine.csv")
+    page.wait_for_selector("#tab-dataset .lab-results :text('mine.csv')", timeout=DRAWN)
+    page.locator("#tab-dataset .lab-results [data-goto=training]").click()
+    page.wait_for_selector("#tab-training .lab-inputs .lab-chosen:text('mine.csv')", timeout=DRAWN)
+    for name, value in {"steps": "6", "batch_size": "4", "max_length": "24"}.items():
+        box = page.locator(f"#field-training-{name} input")
+        box.fill(value)
+        box.press("Tab")
+    page.wait_for_function("location.search.includes('max_length=24')", timeout=DRAWN)
+    first = start(page)
+    view = page.locator("#tab-training .lab-results .lab-view").first
+    expect(view).to_contain_text("6 / 6", timeout=DRAWN)
+    expect(view).to_contain_text("mine.csv")
+    assert "mine" not in page.url
+    expect(page.locator("#tab-training [data-start=again]")).to_have_count(3, timeout=DRAWN)
+    page.locator("#tab-training [data-start=again]").last.click()
+    page.wait_for_function("first => !location.search.includes(`run=${first}`)", arg=first, timeout=DRAWN)
+    expect(view.locator(".lab-table").first).to_contain_text("B", timeout=DRAWN)
+    expect(view).to_contain_text(translate("training.differences", "ja"))
+    limits = {
+        json.loads(path.read_text(encoding="utf-8"))["data"]["limit"]: json.loads(path.read_text(encoding="utf-8"))[
+            "data"
+        ]
+        for path in app.workspace.glob("*/runs/*/config.json")
+        if ".csv" in path.read_text(encoding="utf-8")
+    }
+    assert set(limits) == {0, 24}
+    assert limits[0]["train"] == limits[24]["train"]
     assert "Traceback" not in app.log.read_text(encoding="utf-8")
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,12 @@ from typing import Any
 import pytest
 
 from core import query as queries
+from core.data.own import new_name, take_in
+from core.data.source import DataSource
 from core.i18n import LOCALES, Locale, translate
+from core.jobs import finish
 from core.settings import ROOT
+from core.tasks.task import Hyperparameters
 from core.training.config import PRESETS
 from core.training.folder import RunFolder
 from core.training.own import key_of, name_model, open_store
@@ -26,7 +31,16 @@ from core.workspaces import new_identity
 from tabs._kit.charts import Line, line_chart
 from tabs.training.launch import evidence, explore, show
 from tabs.training.script import write_script
-from tabs.training.settings import TASKS, Query, chosen_preset, make_config, params_of, preset_params
+from tabs.training.settings import (
+    TASKS,
+    Query,
+    change_config,
+    chosen_preset,
+    make_config,
+    name_source,
+    params_of,
+    preset_params,
+)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -85,6 +99,51 @@ def test_a_line_has_its_table_and_its_gaps() -> None:
     for value in ("<td class=lab-number>0.5</td>", "<td class=lab-number>2</td>"):
         assert value in drawn
     assert line_chart([], title="t", x_name="x", locale="en")
+
+
+def test_a_file_of_ones_own_is_trained_on_by_every_task_that_it_has_the_columns_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_WORKSPACE", str(tmp_path / "workspaces"))
+    owner = tmp_path / "workspaces" / new_identity()
+    owner.mkdir(parents=True)
+    file = tmp_path / "変な 名前.csv"
+    lines = ["感想,評価", *(f"{n}番目の店です。,{'良悪'[n % 2]}" for n in range(50)), "だけ"]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    name = new_name(file.name)
+    finish(take_in(file, file.name, "classification", {"text": "感想", "label": "評価"}, (owner, name)))
+    for task in ("classification", "simcse", "masked-lm"):
+        plan = explore(Query(source=name, task=task)).plan
+        assert plan.examples + plan.validation >= 50
+        assert plan.can_start
+    mine = Query(source=name)
+    assert name_source(make_config(mine)) == name
+    assert explore(mine).plan.broken == 1
+    for locale in LOCALES:
+        drawn = unescape("".join(show(explore(mine), locale)))
+        assert "変な 名前.csv" in drawn
+        assert str(tmp_path) not in drawn
+        other = unescape(show(explore(Query(source=name, task="tagging")), locale)[1])
+        assert translate("training.task.classification", locale) in other
+        assert '{"task":"classification"}' in other
+    assert "source" not in {name for name in queries.to_link(mine) if name != "without"}
+    for gone in (new_name("x.csv"), "hub:somebody/something", "/etc/passwd"):
+        assert not explore(Query(source=gone)).plan.can_start
+        assert '{"source":"sample"}' in unescape(show(explore(Query(source=gone)), "ja")[1])
+
+
+def test_a_run_once_more_keeps_what_the_form_has_no_field_for() -> None:
+    config = replace(
+        make_config(Query()),
+        data=DataSource("rows.csv", validation="judged.csv", columns={"text": "感想"}),
+        hyperparameters=Hyperparameters(max_gradient_norm=0.5),
+        frozen=("word_embeddings",),
+    )
+    again = change_config(config, Query(learning_rate=0.01, limit=20, share=30, lora_rank=4))
+    assert (again.data.train, again.data.validation, again.data.columns) == ("rows.csv", "judged.csv", {"text": "感想"})
+    assert (again.hyperparameters.max_gradient_norm, again.frozen) == (0.5, ("word_embeddings",))
+    assert (again.hyperparameters.learning_rate, again.data.limit, again.data.validation_share) == (0.01, 20, 0.3)
+    assert again.lora is not None
 
 
 @pytest.mark.timeout(600)
