@@ -90,7 +90,10 @@ def check(config: RunConfig, context: Context, identity: str) -> None:
     plan = plan_run(config)
     for problem in plan.problems:
         if problem.fatal:
-            raise InvalidInput(problem.key, **problem.params)
+            params = dict(problem.params)
+            if "field" in params:  # as programs call it too; the plan below the button has the form's words
+                params["field"] = str(params["field"]).rpartition(".")[2]
+            raise InvalidInput(problem.key, **params)
     folder = Path(find_model_folder(config.model, allow_download=False))
     size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     context.workspaces.require_room(identity, COPIES * size)

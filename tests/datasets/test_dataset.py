@@ -146,6 +146,18 @@ def test_a_file_with_odd_names_and_broken_rows_loses_nothing_silently(context: C
             assert reason in drawn
 
 
+def test_thirty_megabytes_in_one_cell_are_set_aside_with_their_line(context: Context, tmp_path: Path) -> None:
+    rows = [["text", "label"], *([f"{n}番目の店です。", "良悪"[n % 2]] for n in range(20))]
+    rows.insert(1, ["長" * 10_000_000, "良"])
+    path = write(tmp_path / "big.csv", rows)
+    assert path.stat().st_size > 30_000_000
+    named = INTAKE.guess(uploading.peek(path))
+    result = explore(Query(source=bring(context, path, named)))
+    assert (sum(result.parts), result.broken) == (20, 1)
+    assert [row.line for row in result.told] == [2]
+    assert len("".join(show(result, "ja"))) < 200_000
+
+
 def test_the_script_of_a_file_reads_the_file(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [["感想", "評価"], *([f"{n}番目の店です。", "良悪"[n % 2]] for n in range(50)), ["だけ"]]
     kept = write(tmp_path / "mine.csv", rows)
