@@ -17,7 +17,7 @@ from tabs.attention import (
     overview,
     steps,
 )
-from tabs.datasets import dataset
+from tabs.datasets import batch, dataset
 from tabs.tokens import comparison as tokenizers
 from tabs.tokens import counting, merges, pipeline, unigram, vocabulary, wordpiece
 from tabs.tour import visit
@@ -44,6 +44,7 @@ EXHIBITS: tuple[Exhibit, ...] = (
     vocabulary.EXHIBIT,
     counting.EXHIBIT,
     dataset.EXHIBIT,
+    batch.EXHIBIT,
     launch.EXHIBIT,
     errors.EXHIBIT,
     calibration.EXHIBIT,

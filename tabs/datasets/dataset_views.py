@@ -11,6 +11,7 @@ from core.data.benchmarks import JGLUE, SAMPLES, Benchmark, find_benchmark
 from core.data.survey import PARTS, Piece, SharedContent, ShownRow, Survey
 from core.i18n import Locale, translate
 from core.presets import is_own
+from core.training.minibatch import TASKS as LABELLED
 from core.training.recorded import SAMPLE, SENTIMENT
 from tabs._kit import foot, pictures
 from tabs._kit.words import both
@@ -44,7 +45,7 @@ def draw_overview(result: Survey, locale: Locale) -> str:
     name = choosing.name_data(result.source, result.called, locale)
     task = translate(f"data.task.{result.task}", locale)
     key = "dataset.told.own" if is_own(result.source) else "dataset.told.sample"
-    told = pictures.note(translate(key, locale, name=name, task=task)) + _train_button(result, locale)
+    told = pictures.note(translate(key, locale, name=name, task=task)) + _onward(result, locale)
     book = pictures.note(translate(f"dataset.book.{result.source}", locale)) if result.source in BOOK else ""
     drawn = [_lengths(result, locale), *([_labels(result, locale)] if result.labels else [])]
     pair = f'<div class="lab-columns">{"".join(f"<div>{one}</div>" for one in drawn)}</div>'
@@ -52,12 +53,16 @@ def draw_overview(result: Survey, locale: Locale) -> str:
     return pictures.numbers(figures) + told + broken + pair + book
 
 
-def _train_button(result: Survey, locale: Locale) -> str:
-    """To the launcher, with these data: a file of one's own, or the sample of the task."""
+def _onward(result: Survey, locale: Locale) -> str:
+    """To the batches and to the launcher, with these data: a file of one's own, or the sample of the task."""
     source = result.source if is_own(result.source) else SENTIMENT if result.source == "reviews" else SAMPLE
     label = html.escape(translate("dataset.train", locale))
     params = {"task": result.task, "source": source, "run": "", "beside": ""}
-    return f'<div class="lab-chips">{foot.goto_button(label, "training", params)}</div>'
+    buttons = foot.goto_button(label, "training", params)
+    if result.task in LABELLED:
+        seen = {"source": result.source, "number": 1, "row": 1}
+        buttons = foot.goto_button(html.escape(translate("dataset.batch", locale)), "batch", seen) + buttons
+    return f'<div class="lab-chips">{buttons}</div>'
 
 
 def _share(count: int, total: int) -> str:
@@ -91,7 +96,7 @@ def _lengths(result: Survey, locale: Locale) -> str:
     )
     drawn = (
         f'<figure class="lab-histogram"><figcaption>{html.escape(caption)}</figcaption>'
-        f'<div class="lab-plot" role="img" aria-label="{html.escape(caption)}">'
+        f'<div class="lab-bins" role="img" aria-label="{html.escape(caption)}">'
         f'<span class="lab-tallest">{tallest:,}</span>{"".join(columns)}'
         f'<span class="lab-limit{side}" style="inset-inline-start:{at:.2f}%"><b>{html.escape(line)}</b></span></div>'
         f'<div class="lab-ticks" aria-hidden="true">{ticks}</div>'

@@ -75,6 +75,27 @@ def test_the_benchmark_is_a_way_to_other_data(app: RunningApp, context: BrowserC
     assert "label" not in page.url
 
 
+def test_texts_of_like_length_together_leave_little_padding(app: RunningApp, context: BrowserContext) -> None:
+    page = open_exhibit(context, app.url, "dataset")
+    page.locator("#tab-dataset [data-goto=batch]").first.click()
+    page.wait_for_selector("#tab-batch lab-tail", timeout=DRAWN)
+    padding = page.locator("#tab-batch .lab-numbers div").filter(has_text=translate("batch.figure.padding", "ja"))
+    before = padding.inner_text()
+    page.locator("#tab-batch .lab-stack").nth(4).click()
+    in_address(page, "number=5")
+    expect(padding).not_to_have_text(before, timeout=DRAWN)
+    grid = page.locator("#tab-batch .lab-batch")
+    pads = grid.locator("td.lab-pad").count()
+    assert pads > 0
+    page.locator("#field-batch-grouping input").check()
+    in_address(page, "grouping=1", "number=5")
+    expect(grid.locator("td.lab-pad")).not_to_have_count(pads, timeout=DRAWN)
+    assert grid.locator("td.lab-pad").count() < pads / 2
+    page.locator("#tab-batch [data-pick*='\"row\":3']").first.click()
+    in_address(page, "row=3")
+    expect(grid.locator(".lab-opened th")).to_have_text("3", timeout=DRAWN)
+
+
 def write(path: Path, rows: int) -> Path:
     """Reviews under odd names, every twentieth row of which is broken."""
     with path.open("w", encoding="utf-8", newline="") as file:
