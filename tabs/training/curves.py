@@ -122,7 +122,9 @@ def _column(record: Mapping[str, Any], column: int) -> list[Point]:
 
 
 def _validation_losses(record: Mapping[str, Any]) -> list[Point]:
-    return [(one["step"], one["metrics"].get("loss")) for one in record["evaluations"]]
+    """Empty for a task whose evaluation has no loss of its own."""
+    points = [(one["step"], one["metrics"].get("loss")) for one in record["evaluations"]]
+    return points if any(loss is not None for _, loss in points) else []
 
 
 def _grid(charts: Sequence[str], *, small: bool = False) -> str:

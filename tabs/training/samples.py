@@ -13,6 +13,8 @@ QUOTED = 60  # characters of a text
 ANSWER = 40  # characters of an answer
 SHOWN = 6  # evaluations: the first, the last, and evenly spaced ones between
 NEAR = 0.5  # a number this close to the right one counts as right
+# Whose answers are not simply right or wrong: texts of one's own, likenesses on another scale than that of the answer.
+UNJUDGED = frozenset({"headline", "simcse", "simcse-supervised", "masked-lm", "causal-lm", "span-corruption"})
 TEXTS = ("text", "sentence1", "question", "body", "anchor")  # the column that an example is known by
 
 
@@ -21,13 +23,13 @@ def draw_samples(record: Mapping[str, Any], locale: Locale) -> str:
     evaluations = [one for one in record["evaluations"] if one["samples"]]
     if not evaluations:
         return ""
-    shown = _thin(evaluations)
+    shown, judged = _thin(evaluations), record["config"]["task"] not in UNJUDGED
     head = [translate(f"training.sample.{name}", locale) for name in ("text", "gold")]
     head += [translate("training.sample.step", locale, step=one["step"]) for one in shown]
     rows = []
     for place, sample in enumerate(shown[0]["samples"]):
         told = [one["samples"][place] for one in shown if place < len(one["samples"])]
-        cells = "".join(f"<td>{_draw_answer(one, locale)}</td>" for one in told)
+        cells = "".join(f"<td>{_draw_answer(one, locale, judged=judged)}</td>" for one in told)
         text = html.escape(_shorten(quote(sample["row"]), QUOTED))
         gold = html.escape(_shorten(write_answer(sample["gold"], sample["row"], locale), ANSWER))
         rows.append(f'<tr><th scope="row">{text}</th><td>{gold}</td>{cells}</tr>')
@@ -69,7 +71,7 @@ def name_label(label: str, locale: Locale) -> str:
     return translate(key, locale) if key in words(locale) else label
 
 
-def _draw_answer(sample: Mapping[str, Any], locale: Locale) -> str:
+def _draw_answer(sample: Mapping[str, Any], locale: Locale, *, judged: bool) -> str:
     gold, predicted = sample["gold"], sample["predicted"]
     right = (
         abs(gold - predicted) <= NEAR
@@ -79,6 +81,8 @@ def _draw_answer(sample: Mapping[str, Any], locale: Locale) -> str:
     told = html.escape(_shorten(write_answer(predicted, sample["row"], locale), ANSWER))
     probability = sample["scores"].get(str(predicted)) if sample["scores"] else None
     share = f" <small>{probability:.0%}</small>" if probability is not None else ""
+    if not judged:
+        return told + share
     style, mark = ("lab-right", "✓") if right else ("lab-wrong", "✗")
     return f'<span class="{style}">{mark} {told}</span>{share}'
 

@@ -90,6 +90,16 @@ def test_runs_are_compared_by_letter_and_by_what_differs() -> None:
     assert "0.003" in drawn
 
 
+def test_only_answers_that_can_be_right_are_called_right_or_wrong() -> None:
+    for task, judged in (("classification", True), ("tagging", True), ("simcse", False), ("headline", False)):
+        drawn = show(explore(Query(task=task)), "ja")[2]
+        assert "lab-samples" in drawn
+        assert ("✗" in drawn) == judged
+    swatches = show(explore(Query(task="simcse")), "ja")[2].partition("lab-small-charts")[0]
+    assert translate("training.part.train", "ja") in swatches
+    assert translate("training.part.validation", "ja") + "</" not in swatches.partition("</figure>")[0]
+
+
 def test_a_line_has_its_table_and_its_gaps() -> None:
     line = Line("A<b>", [(1, 2.0), (2, None), (3, float("nan")), (4, 1.0), (5, 0.5)], marked=True)
     drawn = line_chart([line], title="t", x_name="x", locale="ja", level=("いつも", 0.7))
