@@ -8,6 +8,7 @@ from typing import Any
 
 from core import query as queries
 from core.data.benchmarks import SAMPLES
+from core.data.fetching import JOB as FETCHED
 from core.data.mapping import OFFERED, guess_task, match_columns
 from core.data.own import new_name, open_data, take_in
 from core.data.survey import PARTS, Chosen, SplitPlan, Survey, survey
@@ -15,7 +16,7 @@ from core.i18n import Locale, translate
 from tabs._kit import pictures, uploading
 from tabs._kit.exhibit import Exhibit, JobKind, Prediction, Step
 from tabs._kit.room import Room
-from tabs.datasets import choosing
+from tabs.datasets import choosing, hub_intake
 from tabs.datasets.dataset_script import snippet
 from tabs.datasets.dataset_views import NOTHING_CHOSEN, draw_benchmarks, draw_overview, draw_rows, draw_split
 
@@ -121,6 +122,7 @@ def build(room: Room) -> None:
         room.widget("share")
         room.widget("pattern", lines=1)
         uploading.build(room, INTAKE, reset=NOTHING_CHOSEN)
+        hub_intake.build(room, reset=NOTHING_CHOSEN)
         with room.more():
             room.widget("seed")
             room.widget("likeness")
@@ -156,5 +158,5 @@ EXHIBIT = Exhibit(
         Step({"copies": 20, "division": "grouped"}),
         Step({"source": "inference"}),
     ),
-    jobs=(JobKind(INTAKE.job, _render),),
+    jobs=(JobKind(INTAKE.job, _render), JobKind(FETCHED, _render)),
 )

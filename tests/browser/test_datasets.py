@@ -12,8 +12,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from core.i18n import translate
-from tests.app import RunningApp
+from tests.app import RunningApp, launched
 from tests.browser.test_page import DRAWN, open_exhibit
+from tests.data.hub_server import HubServer, serve
+from tests.data.test_hub import README, as_parquet
 
 pytestmark = pytest.mark.browser
 
@@ -128,6 +130,54 @@ def test_a_file_with_odd_names_and_broken_rows_is_seen_whole(
     page.reload()
     passing(page, 380, 180)
     assert "Traceback" not in app.log.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[HubServer]:
+    rows = [{"sentence": f"{n}番目の店です。", "label": n % 2} for n in range(40)]
+    pairs = [{"a": f"犬{n}", "b": n} for n in range(10)]
+    files = {"README.md": README, "data/train-00000-of-00001.parquet": as_parquet(rows, ["positive", "negative"])}
+    other = {"README.md": README, "data/train-00000-of-00001.parquet": as_parquet(pairs)}
+    with serve({"someone/reviews": {"main": files}, "someone/other": {"main": other}}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def connected(hub: HubServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    folder = tmp_path_factory.mktemp("connected")
+    environment = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(folder / "hub"), "HF_HUB_OFFLINE": "0"}
+    with launched(folder, environment=environment) as running:
+        yield running
+
+
+def test_data_of_the_hub_are_fetched_on_a_press_and_kept(
+    connected: RunningApp, hub: HubServer, context: BrowserContext
+) -> None:
+    page = open_exhibit(context, connected.url, "dataset")
+    assert not hub.requests, "nothing is asked for before"
+    page.get_by_text(translate("dataset.hub", "ja"), exact=True).click()
+    box = page.locator("#dataset-hub textarea, #dataset-hub input")
+    for name, told in (
+        ("someone/nothing", translate("error.data.hub_unknown", "ja", source="someone/nothing")),
+        ("someone/other", "label"),
+    ):
+        box.fill(name)
+        page.locator("#dataset-hub-fetch").click()
+        expect(page.locator("#tab-dataset .lab-inputs lab-job")).to_contain_text(told, timeout=DRAWN)
+    passing(page, 600, 600)
+    box.fill("someone/reviews")
+    page.locator("#dataset-hub-fetch").click()
+    passing(page, 40, 40)
+    expect(page.locator("#tab-dataset .lab-results")).to_contain_text("someone/reviews")
+    assert "reviews" not in page.url
+    asked = len(hub.requests)
+    page.reload()
+    passing(page, 40, 40)
+    assert len(hub.requests) == asked, "it is a file of the visitor's now"
+    page.locator("#tab-dataset [data-goto=training]").click()
+    page.wait_for_selector("#tab-training .lab-inputs .lab-chosen:text('someone-reviews')", timeout=DRAWN)
+    assert not list(connected.workspace.glob("*/fetching-*"))
+    assert "Traceback" not in connected.log.read_text(encoding="utf-8")
 
 
 def test_another_visitor_never_sees_the_file(app: RunningApp, browser: Browser, tmp_path: Path) -> None:
