@@ -168,13 +168,17 @@ def _draw_compared(result: Launch, locale: Locale) -> str:
         metric = record["metric"]
         value = write_metric(metric, best["metrics"].get(metric)) if best else "–"
         trivial = write_metric(metric, record["trivial"])
-        rows.append((letter, report.name_run(record, locale), name_metric(metric, locale), value, trivial))
-    names = [translate(f"training.compared.{name}", locale) for name in ("run", "what", "metric", "best", "trivial")]
-    table = pictures.table(names, rows, caption=translate("training.compared", locale), numeric=(3, 4))
+        trained = report.write_trainable(record, locale)
+        told = f"{name_metric(metric, locale)} {value}"
+        rows.append((letter, report.name_run(record, locale), told, trivial, trained))
+    names = [translate(f"training.compared.{name}", locale) for name in ("run", "what", "best", "trivial")]
+    names.append(translate("training.estimate.trainable", locale))
+    table = pictures.table(names, rows, caption=translate("training.compared", locale), numeric=(2, 3, 4))
     differing = [
         (report.name_setting(name, locale), *(report.write_setting(name, value, locale) for value in values))
         for name, values in result.differences.items()
     ]
+    differing = [row for row in differing if len(set(row[1:])) > 1]  # what reads alike tells nothing
     title = translate("training.differences", locale)
     setting = translate("training.compared.setting", locale)
     differences = pictures.table([setting, *letters], differing, caption=title) if differing else ""
@@ -280,7 +284,7 @@ def _answer(result: Launch) -> int:
 
 EXHIBIT = Exhibit(
     slug=SLUG,
-    sections=("5.2.8", "5.2.9", "5.4.1", "5.4.2", "5.4.3"),
+    sections=("5.2.8", "5.2.9", "5.2.10", "5.4.1", "5.4.2", "5.4.3", "5.5.4"),
     query=Query,
     explore=explore,
     show=show,

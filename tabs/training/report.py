@@ -82,13 +82,23 @@ def name_setting(path: str, locale: Locale) -> str:
 
 def write_setting(path: str, value: Any, locale: Locale) -> str:
     """The value of a setting that a configuration has at this path, as people read it."""
-    if value is None:
+    if value is None or value == ():
         return "–"
     if path == "data.limit" and not value:
         return translate("training.all", locale)
     if path.startswith("data.") and isinstance(value, float):
         return f"{value:.0%}"
     return _write(value, locale)
+
+
+def write_trainable(record: Mapping[str, Any], locale: Locale) -> str:
+    """How many of the weights are trained, and their share; or that all are."""
+    if not record["facts"]:
+        return "–"
+    trainable, all_of_them = record["facts"]["trainable"], record["facts"]["parameters"]
+    if trainable == all_of_them:
+        return translate("training.all", locale)
+    return f"{trainable:,} ({trainable / all_of_them:.1%})"
 
 
 def write_seconds(seconds: float, locale: Locale) -> str:
@@ -144,6 +154,8 @@ def _figures(record: Mapping[str, Any], locale: Locale) -> list[tuple[str, str]]
     if facts := record["facts"]:
         name = translate("training.figure.examples", locale)
         figures.append((name, f"{facts['examples']:,} / {facts['validation']:,}"))
+        if facts["trainable"] < facts["parameters"]:
+            figures.append((translate("training.estimate.trainable", locale), write_trainable(record, locale)))
     if record["seconds"] and not record["recorded"]:
         figures.append((translate("training.figure.seconds", locale), write_seconds(record["seconds"], locale)))
     return figures

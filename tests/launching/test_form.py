@@ -88,6 +88,11 @@ def test_runs_are_compared_by_letter_and_by_what_differs() -> None:
     drawn = show(result, "ja")[2]
     assert drawn.count("<lab-twin") == 3
     assert "0.003" in drawn
+    adapted = explore(Query(beside="classification-lora classification-half"))
+    compared = show(adapted, "ja")[2]
+    assert adapted.beside[0].facts["trainable"] < 0.05 * adapted.beside[0].facts["parameters"]
+    assert f"{adapted.beside[0].facts['trainable']:,} (" in compared
+    assert f"<td>{translate('training.all', 'ja')}</td><td>{translate('training.all', 'ja')}</td>" in compared
 
 
 def test_only_answers_that_can_be_right_are_called_right_or_wrong() -> None:
