@@ -2,19 +2,27 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NEWEST := .venv-newest
 
-.PHONY: run test check bench models screenshots clean
+.PHONY: run test check newest bench models screenshots clean
 
 run: $(VENV)/.run
 	$(BIN)/python app.py
 
 test: $(VENV)/.dev
 	$(BIN)/python -m tests.prepare
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/pytest
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/pytest -n 2 --dist worksteal
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	$(BIN)/pytest --ignore=tests/wiring --ignore=tests/browser
+
+# The same tests with the newest packages instead of the pinned ones, once a week: what will break next. Torch stays.
+newest:
+	$(PYTHON) -m venv --clear $(NEWEST)
+	grep -hE '^[a-z]' requirements.txt requirements-dev.txt | sed -E '/^torch=/!s/=.*//' > $(NEWEST)/newest.txt
+	$(NEWEST)/bin/python -m pip install --quiet --requirement $(NEWEST)/newest.txt
+	$(NEWEST)/bin/pytest -n 2 --dist worksteal
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
@@ -37,4 +45,4 @@ $(VENV)/.dev: requirements.txt requirements-dev.txt $(VENV)/.run
 	touch $@
 
 clean:
-	rm -rf $(VENV) workspace runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(NEWEST) workspace runs .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -16,6 +16,8 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+_WAITING = 2_048  # connections that may wait to be accepted
+
 
 def main() -> None:
     """Serve until interrupted."""
@@ -43,12 +45,13 @@ def main() -> None:
 
 
 def _listen(settings: Settings) -> socket.socket:
-    """A listening socket on the wanted port, or on the next free one."""
+    """A listening socket on the wanted port, or on the next free one; who comes before the page is ready waits."""
     for port in (*range(settings.port, min(settings.port + 100, 65_536)), 0):
         listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((settings.host, port))
+            listener.listen(_WAITING)
         except OSError:
             listener.close()
         else:

@@ -266,7 +266,7 @@
     const open = [...document.querySelectorAll("lab-tail")].find((tail) => tail.offsetParent !== null);
     const panel = open?.closest("[role=tabpanel][id^=tab-]");
     const target = {
-      n: panel?.querySelector(".lab-next"), c: open?.querySelector("summary"), l: open?.querySelector("[data-act=copy_link]"),
+      n: panel?.querySelector("[data-way=next]"), p: panel?.querySelector("[data-way=previous]"), c: open?.querySelector("summary"), l: open?.querySelector("[data-act=copy_link]"),
       d: document.querySelector("[data-toggle=dark]"), m: document.querySelector("[data-toggle=lecture]"),
     }[event.key];
     if (target) { event.preventDefault(); target.click(); }

@@ -201,7 +201,10 @@ SUBJECTS: Mapping[str, Subject] = MappingProxyType(
             "Turns sentences into vectors, learned without any labels (book 8.3.1).",
             "ScoredPair",
             'ScoredPair("犬が公園を走っている。", "公園で犬が走る。", 4.5)',
-            ("Vectors tell topics and words rather than who does what to whom; negation hardly moves them.",),
+            (
+                "Beside the book's contrast it has learned to rank sentences as the characters they share do.",
+                "Vectors tell topics and words rather than who does what to whom; negation hardly moves them.",
+            ),
             "bert, sentence-similarity, simcse, japanese",
         ),
         "simcse-supervised": Subject(
@@ -213,6 +216,7 @@ SUBJECTS: Mapping[str, Subject] = MappingProxyType(
             'ScoredPair("犬が公園を走っている。", "公園で犬が走る。", 4.5)',
             (
                 _CAPTIONS,
+                "It starts from the unsupervised model; the book's starts from BERT.",
                 "Vectors tell topics and words rather than who does what to whom; negation hardly moves them.",
             ),
             "bert, sentence-similarity, simcse, japanese",

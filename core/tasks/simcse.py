@@ -14,6 +14,7 @@ from core.data.cells import read_number, read_text
 from core.data.examples import PlainText, ScoredPair, Triple
 from core.search.embedding import embed
 from core.tasks.batching import evaluating
+from core.tasks.likeness import find_nearest, weigh_characters
 from core.tasks.task import Architecture, Column, Hyperparameters, Option, Prediction, Setup, device_of
 from core.tasks.tokenizing import encode_texts
 
@@ -32,6 +33,7 @@ _PAIR_COLUMNS = (
 _PAIR_LENGTH = 512  # tokens of a sentence in evaluation, whatever the length in training (as in the book)
 _DEFAULTS = Hyperparameters(epochs=1, batch_size=64, learning_rate=3e-5, warmup=0.0, max_length=32, evaluate_every=250)
 _SUPERVISED_DEFAULTS = replace(_DEFAULTS, epochs=3, batch_size=128, learning_rate=5e-5)
+_RANKED = ("weights", "near")  # of a feature: what the ranking needs beside the tokens
 _MODEL_OPTIONS = (Option("temperature", 0.05), Option("pooling", "cls", ("cls", "mean")))
 
 
@@ -74,12 +76,21 @@ class SimCSE(_Contrast):
 
     The dense layer on top serves in training only. ``deletion`` over 0 leaves that share of the tokens out of each
     view: a small model tells whole sentences apart at once, by any word, and then learns nothing (see `delete_tokens`).
+
+    ``ranking`` over 0 adds, with this weight, a loss that asks the vectors to rank the sentences of a batch as the
+    characters they share do (see `core.tasks.likeness`). With ``neighbours`` so many of the most alike sentences, drawn
+    from twice as many, come into the batch with each one, or there would be little to rank; processes do not share it.
     """
 
     name: str = "simcse"
     sections: tuple[str, ...] = ("8.2.2", "8.3.1")
     columns: tuple[Column, ...] = (Column("text", "text", required=False), *_PAIR_COLUMNS)
-    options: tuple[Option, ...] = (*_MODEL_OPTIONS, Option("deletion", 0.0))
+    options: tuple[Option, ...] = (
+        *_MODEL_OPTIONS,
+        Option("deletion", 0.0),
+        Option("ranking", 0.0),
+        Option("neighbours", 0),
+    )
     defaults: Hyperparameters = _DEFAULTS
 
     def read(self, row: Mapping[str, Any]) -> PlainText | ScoredPair:
@@ -97,17 +108,35 @@ class SimCSE(_Contrast):
     def prepare(
         self, examples: Sequence[PlainText | ScoredPair], tokenizer: PreTrainedTokenizerBase, setup: Setup
     ) -> Sequence[Features]:
-        """Token ids of every sentence; both sentences of a pair are taken as sentences, its score is not looked at."""
+        """Token ids of every sentence; both sentences of a pair are taken as sentences, its score is not looked at.
+
+        Where they are to be ranked, also the ``weights`` of its characters (V,), and the features ``near`` it.
+        """
         texts = [
             text
             for example in examples
             for text in ((example.text,) if isinstance(example, PlainText) else (example.first, example.second))
         ]
-        return encode_texts(tokenizer, texts, max_length=setup.max_length)
+        features = encode_texts(tokenizer, texts, max_length=setup.max_length)
+        chosen = _choose(setup, self.options)
+        if not chosen["ranking"]:
+            return features
+        weights = weigh_characters(texts)
+        nearest = find_nearest(weights, 2 * int(chosen["neighbours"]))
+        for feature, row in zip(features, weights, strict=True):
+            feature["weights"] = row
+        for feature, places in zip(features, nearest, strict=True):
+            feature["near"] = [features[place] for place in places]
+        return features
 
     def collator(self, tokenizer: PreTrainedTokenizerBase, setup: Setup) -> Collator:
-        """Each sentence twice, (B, 2, T)."""
-        return _view_collator(tokenizer, deletion=float(_choose(setup, self.options)["deletion"]))
+        """Each sentence twice, (B, 2, T), its neighbours after it; ``likeness`` (B, B) where they are to be ranked."""
+        chosen = _choose(setup, self.options)
+        return _view_collator(
+            tokenizer,
+            deletion=float(chosen["deletion"]),
+            neighbours=int(chosen["neighbours"]) if chosen["ranking"] else 0,
+        )
 
     def predict(
         self,
@@ -261,19 +290,33 @@ def _load(folder: str, setup: Setup, options: Sequence[Option], *, projection: s
         pooling=str(chosen["pooling"]),
         temperature=float(chosen["temperature"]),
         projection=projection,
+        ranking=float(chosen.get("ranking", 0.0)),
     )
 
 
-def _view_collator(tokenizer: PreTrainedTokenizerBase, *, deletion: float) -> Collator:
+def _view_collator(tokenizer: PreTrainedTokenizerBase, *, deletion: float, neighbours: int) -> Collator:
     def collate(features: list[Features]) -> dict[str, Tensor]:
+        import torch
+        from scipy.sparse import vstack
+
         from core.tasks.encoders import pad_views
 
-        if not deletion:
-            return pad_views([[feature, feature] for feature in features], tokenizer)
-        views = [[delete_tokens(feature, share=deletion) for _ in range(2)] for feature in features]
-        return pad_views(views, tokenizer)
+        batch = [one for feature in features for one in (feature, *_draw(feature.get("near", []), neighbours))]
+        tokens = [{name: value for name, value in one.items() if name not in _RANKED} for one in batch]
+        views = [[delete_tokens(one, share=deletion) if deletion else one for _ in range(2)] for one in tokens]
+        padded = pad_views(views, tokenizer)
+        if "weights" not in batch[0]:
+            return padded
+        weights = vstack([one["weights"] for one in batch])
+        return {**padded, "likeness": torch.from_numpy((weights @ weights.T).toarray())}
 
     return collate
+
+
+def _draw(near: Sequence[Features], count: int) -> list[Features]:
+    import torch
+
+    return [near[place] for place in torch.randperm(len(near))[:count].tolist()]
 
 
 def delete_tokens(feature: Features, *, share: float) -> Features:

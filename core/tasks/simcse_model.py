@@ -12,13 +12,15 @@ from transformers import PretrainedConfig, PreTrainedModel
 from core.search.embedding import pool
 from core.tasks.encoders import build_encoder, flatten_views, gather_rows, load_encoder
 from core.tasks.heads import read_config
+from core.tasks.likeness import compare_rankings
 
 
 class SentenceEncoder(PreTrainedModel):
     """Sentence vectors trained so that the two views of a sentence find each other among all views of the batch.
 
     `config` says how: ``sentence_pooling`` (cls, mean), ``contrast_temperature``, and ``projection``: whether the dense
-    layer with tanh on top of the pooled vector serves in ``training`` only (the unsupervised recipe) or ``always``.
+    layer with tanh on top of the pooled vector serves in ``training`` only (the unsupervised recipe) or ``always``;
+    ``ranking_weight``: how much a ``likeness`` given counts beside the contrast.
 
     A saved folder is also a plain encoder: AutoModel finds its weights, without the projection.
 
@@ -45,6 +47,7 @@ class SentenceEncoder(PreTrainedModel):
         attention_mask: Tensor,  # (B, V, T)
         token_type_ids: Tensor | None = None,  # (B, V, T)
         has_negative: Tensor | None = None,  # (B,) where the third view holds a text
+        likeness: Tensor | None = None,  # (B, B) cosines by which the pooled vectors are to rank the texts
     ) -> dict[str, Tensor]:
         """``loss`` (nats), and ``vectors`` (B, V, D).
 
@@ -52,17 +55,28 @@ class SentenceEncoder(PreTrainedModel):
         """
         count, views = input_ids.shape[:2]
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
-        vectors = self.sentence_vectors(**flatten_views(inputs)).view(count, views, -1)
-        losses = self.contrast(vectors, has_negative, across_processes=self.training)
-        return {"loss": losses.mean(), "vectors": vectors}
+        pooled = self._pool(**flatten_views(inputs))
+        vectors = self._project(pooled).view(count, views, -1)
+        loss = self.contrast(vectors, has_negative, across_processes=self.training).mean()
+        if likeness is not None:  # by the vectors that serve after training
+            one, other = functional.normalize(pooled.float(), dim=-1).view(count, views, -1)[:, :2].unbind(dim=1)
+            with torch.autocast(pooled.device.type, enabled=False):
+                ranking = compare_rankings(one @ other.T, likeness, temperature=self.config.contrast_temperature)
+            loss = loss + self.config.ranking_weight * ranking
+        return {"loss": loss, "vectors": vectors}
 
     def sentence_vectors(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
     ) -> Tensor:
         """One vector for each text of (N, T): (N, D)."""
+        return self._project(self._pool(input_ids, attention_mask, token_type_ids))
+
+    def _pool(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
         segments = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
         hidden = self.base_model(input_ids=input_ids, attention_mask=attention_mask, **segments).last_hidden_state
-        pooled = pool(hidden, attention_mask, self.config.sentence_pooling)
+        return pool(hidden, attention_mask, self.config.sentence_pooling)
+
+    def _project(self, pooled: Tensor) -> Tensor:
         if self.training or self.config.projection == "always":
             return torch.tanh(self.projection(pooled))
         return pooled
@@ -94,7 +108,9 @@ class SentenceEncoder(PreTrainedModel):
             return functional.cross_entropy(logits, gold, reduction="none")
 
 
-def load_sentence_encoder(folder: str, *, pooling: str, temperature: float, projection: str) -> SentenceEncoder:
+def load_sentence_encoder(
+    folder: str, *, pooling: str, temperature: float, projection: str, ranking: float = 0.0
+) -> SentenceEncoder:
     """The encoder in `folder` under a new projection, or a `SentenceEncoder` with the one it has learned.
 
     Raises:
@@ -103,6 +119,7 @@ def load_sentence_encoder(folder: str, *, pooling: str, temperature: float, proj
     config: Any = read_config(folder)
     trained = SentenceEncoder.__name__ in (config.architectures or ())
     config.sentence_pooling, config.contrast_temperature, config.projection = pooling, temperature, projection
+    config.ranking_weight = ranking
     if trained:
         return SentenceEncoder.from_pretrained(folder, config=config, dtype=torch.float32)
     model = SentenceEncoder(config)

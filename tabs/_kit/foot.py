@@ -46,15 +46,20 @@ def tail(exhibit: Exhibit, found: Exploration, locale: Locale) -> str:
     )
 
 
-def closing(exhibit: Exhibit, following: Exhibit | None) -> str:
-    """What to look for, and the next exhibit."""
-    onward = (
-        f'<button type="button" class="lab-next" data-goto="{following.slug}">{both("kit.next")}'
-        f" <strong>{following.sections[0]} {both(f'{following.slug}.title')}</strong></button>"
-        if following
-        else ""
+def closing(exhibit: Exhibit, *, before: Exhibit | None, after: Exhibit | None) -> str:
+    """What to look for, and the exhibits before and after this one."""
+    doors = "".join(_onward(way, other) for way, other in (("next", after), ("previous", before)) if other)
+    return (
+        f'<aside class="lab-look"><strong>{both("kit.look")}</strong> {both(f"{exhibit.slug}.look")}</aside>'
+        f'<div class="lab-onward">{doors}</div>'
     )
-    return f'<aside class="lab-look"><strong>{both("kit.look")}</strong> {both(f"{exhibit.slug}.look")}</aside>{onward}'
+
+
+def _onward(way: str, other: Exhibit) -> str:
+    return (
+        f'<button type="button" data-way="{way}" data-goto="{other.slug}">{both(f"kit.{way}")}'
+        f" <strong>{other.sections[0]} {both(f'{other.slug}.title')}</strong></button>"
+    )
 
 
 def pick_button(label: str, params: Mapping[str, Any], *, style: str = "lab-chip") -> str:

@@ -23,6 +23,7 @@ SHORTCUTS: Mapping[str, str] = MappingProxyType(
     {
         "?": "list",
         "n": "next",
+        "p": "previous",
         "c": "code",
         "l": "link",
         "d": "dark",
@@ -36,7 +37,8 @@ SHORTCUTS: Mapping[str, str] = MappingProxyType(
 
 def build_page(exhibits: Sequence[Exhibit], context: Context) -> tuple[Page, tuple[Explore, ...]]:
     """All of the page, and what answers each exhibit; nothing is computed yet, so no heavy library is imported."""
-    following = {a.slug: b for a, b in pairwise(exhibits)}
+    after = {a.slug: b for a, b in pairwise(exhibits)}
+    before = {b.slug: a for a, b in pairwise(exhibits)}
     with Page(title="LLM入門ラボ", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         gr.HTML(_bar(), elem_classes="lab-bar", js_on_load=None, apply_default_css=False)
         navigator = gr.HTML(js_on_load="window.lab.navigator(trigger)", elem_classes="lab-relay", elem_id="navigator")
@@ -56,7 +58,12 @@ def build_page(exhibits: Sequence[Exhibit], context: Context) -> tuple[Page, tup
                             for exhibit in own:
                                 with gr.Tab(t(f"{exhibit.slug}.tab"), id=exhibit.slug, elem_id=f"tab-{exhibit.slug}"):
                                     with door(exhibit.slug):
-                                        explore = furnish(exhibit, context, following=following.get(exhibit.slug))
+                                        explore = furnish(
+                                            exhibit,
+                                            context,
+                                            before=before.get(exhibit.slug),
+                                            after=after.get(exhibit.slug),
+                                        )
                                     explorers.append(explore)
 
         def go(event: gr.EventData) -> list[Any]:

@@ -154,7 +154,7 @@ class Room:
         return [(label(option), option) for option in bounds.options]
 
 
-def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) -> Explore:
+def furnish(exhibit: Exhibit, context: Context, *, before: Exhibit | None, after: Exhibit | None) -> Explore:
     """Draw one exhibit inside the open Blocks: its frame, its widgets, its wiring and its endpoint.
 
     Returns what answers its queries, so that the default can be computed before the first visitor asks.
@@ -173,7 +173,7 @@ def furnish(exhibit: Exhibit, context: Context, *, following: Exhibit | None) ->
     with gr.Row(equal_height=False, elem_classes="lab-room"):
         exhibit.build(room)
     tail = gr.HTML(elem_classes="lab-tail", js_on_load=None, apply_default_css=False)
-    gr.HTML(foot.closing(exhibit, following), js_on_load=None, apply_default_css=False)
+    gr.HTML(foot.closing(exhibit, before=before, after=after), js_on_load=None, apply_default_css=False)
 
     explore = explorer(exhibit, context.limits)
     names = queries.names(exhibit.query)

@@ -41,7 +41,7 @@ def draw_panels(result: Tour, locale: Locale) -> str:
     table = (
         f'<details class="lab-fold"><summary>{html.escape(told)}</summary>{_summarize(result, told, locale)}</details>'
     )
-    return f'<div class="lab-columns">{panels}</div>{table}'
+    return f'<div class="lab-abreast" style="--lab-narrow:230px">{panels}</div>{table}'
 
 
 def draw_steps(result: Tour, locale: Locale) -> str:
@@ -72,7 +72,6 @@ def draw_steps(result: Tour, locale: Locale) -> str:
 def _panel(result: Tour, name: str, section: str, tasks: tuple[str, ...], drawn: str, locale: Locale) -> str:
     silent = (set(tasks) & set(result.cut)) - {"headline"}  # which says by itself how much it has read
     cut = pictures.note(translate("tour.cut", locale), kind="caution") if silent else ""
-    wide = ' style="grid-column:1/-1"' if name == PANELS[-1][0] else ""  # five panels leave no gap in two columns
     answered = _answered(result, tasks)
     models = " ".join(
         f'<span class="lab-tag">{html.escape(_describe(getattr(result.sources, task), locale))}</span>'
@@ -80,7 +79,7 @@ def _panel(result: Tour, name: str, section: str, tasks: tuple[str, ...], drawn:
     )
     told = pictures.note(translate(f"tour.note.{name}", locale)) if answered else ""  # it speaks of the answer
     return (
-        f'<section class="lab-card-open"{wide}><span class="lab-badge">{section}</span>'
+        f'<section class="lab-card-open"><span class="lab-badge">{section}</span>'
         f"{pictures.heading(translate(f'tour.panel.{name}', locale))}"
         f"{drawn}{cut}{told}"
         f'<div class="lab-chips">{models}</div></section>'
