@@ -17,9 +17,11 @@ from tabs.attention import (
     overview,
     steps,
 )
+from tabs.datasets import batch, dataset
 from tabs.tokens import comparison as tokenizers
 from tabs.tokens import counting, merges, pipeline, unigram, vocabulary, wordpiece
 from tabs.tour import visit
+from tabs.training import launch
 
 EXHIBITS: tuple[Exhibit, ...] = (
     visit.EXHIBIT,
@@ -41,6 +43,9 @@ EXHIBITS: tuple[Exhibit, ...] = (
     unigram.EXHIBIT,
     vocabulary.EXHIBIT,
     counting.EXHIBIT,
+    dataset.EXHIBIT,
+    batch.EXHIBIT,
+    launch.EXHIBIT,
     errors.EXHIBIT,
     calibration.EXHIBIT,
     slices.EXHIBIT,

@@ -58,6 +58,22 @@ def find_leaks(splits: Splits[Any], *, similarity: float = 0.8) -> tuple[Leak, .
     )
 
 
+def find_repeats(splits: Splits[Any]) -> tuple[Leak, ...]:
+    """As `find_leaks`, the exact ones alone: in a moment also where trying the near ones would take minutes."""
+    contents = {part: [_content(example) for example in getattr(splits, part)] for part in _PARTS}
+    found = []
+    for earlier, later in combinations(_PARTS, 2):
+        places: dict[str, int] = {}
+        for index, content in enumerate(contents[earlier]):
+            places.setdefault(content, index)
+        found += [
+            Leak(earlier, places[content], later, index, 1.0)
+            for index, content in enumerate(contents[later])
+            if content in places
+        ]
+    return tuple(found)
+
+
 def _content(example: Any) -> str:
     texts = sorted(normalize_content(text) for text in texts_of(example)[:2])  # in either order
     return _BORDER.join(texts)

@@ -85,6 +85,12 @@ def fit_table(
     return make_table(table.source, rows, table.broken)
 
 
+def locate_columns(table: Table, columns: Sequence[Column], mapping: Mapping[str, str]) -> dict[str, str]:
+    """What the file calls each canonical column, for those that stand there as they are."""
+    found = {column.name: _locate(table, column.name, mapping) for column in columns}
+    return {name: given for name, given in found.items() if given is not None}
+
+
 def rename_labels(rows: Iterable[Row], columns: Sequence[Column], names: Mapping[str, str]) -> Iterator[Row]:
     """Rows with labels and types of entities under their new names; what becomes '' is left out."""
     for row in rows:

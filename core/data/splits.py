@@ -76,22 +76,76 @@ def subject_of(example: Any) -> Hashable:
             return texts[0]
 
 
-def draw_validation(
-    examples: Sequence[Example], *, share: float, seed: int, label_of: Callable[[Example], str | None]
-) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """Cut examples into a training and a validation part, each in the order they came in.
+def group_by_subject(examples: Sequence[Any]) -> list[list[int]]:
+    """Indices of examples that stay on one side of a split, groups and members in the order they came in.
 
-    Every label gives the same share of its examples. Examples about the same (see `subject_of`) stay together, so that
-    the share is met as nearly as they allow.
+    Examples about the same stay together, and so do pairs that have a sentence in common, directly or through others:
+    whoever has learned by heart what one of a sentence's pairs is called answers the next one wrong. Where that would
+    bind most of the pairs to each other, only the same pair counts.
     """
-    groups: dict[Hashable, list[int]] = {}
-    for index, example in enumerate(examples):
-        groups.setdefault(subject_of(example), []).append(index)
+    groups = _gather([(subject_of(example),) for example in examples])
+    pairs = all(isinstance(example, LabelledPair | ScoredPair) for example in examples)
+    if not pairs:
+        return groups
+    bound = _gather([tuple(map(normalize_content, texts_of(example))) for example in examples])
+    return groups if max(map(len, bound), default=0) > len(examples) / 2 else bound
+
+
+def _gather(keys: Sequence[Sequence[Hashable]]) -> list[list[int]]:
+    """Groups of the places that a key binds to each other."""
+    leader = list(range(len(keys)))
+
+    def find(place: int) -> int:
+        while leader[place] != place:
+            leader[place] = leader[leader[place]]
+            place = leader[place]
+        return place
+
+    first: dict[Hashable, int] = {}
+    for place, told in enumerate(keys):
+        for key in told:
+            a, b = find(first.setdefault(key, place)), find(place)
+            leader[max(a, b)] = min(a, b)
+    groups: dict[int, list[int]] = {}
+    for place in range(len(keys)):
+        groups.setdefault(find(place), []).append(place)
+    return list(groups.values())
+
+
+def draw_validation(
+    examples: Sequence[Example],
+    *,
+    share: float,
+    seed: int,
+    label_of: Callable[[Example], str | None],
+    grouped: bool = True,
+) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """Cut examples into a training and a validation part, each in the order they came in; see `choose_validation`."""
+    chosen = choose_validation(examples, share=share, seed=seed, label_of=label_of, grouped=grouped)
+    train = tuple(example for index, example in enumerate(examples) if index not in chosen)
+    return train, tuple(example for index, example in enumerate(examples) if index in chosen)
+
+
+def choose_validation(
+    examples: Sequence[Example],
+    *,
+    share: float,
+    seed: int,
+    label_of: Callable[[Example], str | None],
+    grouped: bool = True,
+) -> frozenset[int]:
+    """The indices of the examples that become the validation part.
+
+    Every label gives the same share of its examples. Examples about the same (see `group_by_subject`) stay together, so
+    that the share is met as nearly as they allow; unless they are not `grouped`: then each is drawn for itself, and
+    what stands twice in the data may stand on both sides.
+    """
+    groups = group_by_subject(examples) if grouped else [[index] for index in range(len(examples))]
     wanted = min(max(round(share * len(examples)), 1), len(examples) - 1) if share > 0 else 0
     if wanted <= 0 or len(groups) < 2:
-        return tuple(examples), ()
+        return frozenset()
     strata: dict[str | None, list[list[int]]] = {}
-    for members in groups.values():
+    for members in groups:
         strata.setdefault(label_of(examples[members[0]]), []).append(members)
     sizes = {label: sum(map(len, members)) for label, members in strata.items()}
     quotas = _share_out(sizes, wanted)
@@ -104,10 +158,15 @@ def draw_validation(
             if taken + len(members) <= quotas[label]:
                 taken += len(members)
                 chosen.update(members)
+    left = [members for label in sorted(strata, key=str) for members in strata[label] if members[0] not in chosen]
+    generator.shuffle(left)
+    for members in left:  # what groups did not fit into the share of their label
+        if len(chosen) + len(members) <= wanted:
+            chosen.update(members)
     if not chosen:  # all of a kind in large groups
-        chosen.update(sorted(groups.values(), key=len)[0])
-    train = tuple(example for index, example in enumerate(examples) if index not in chosen)
-    return train, tuple(example for index, example in enumerate(examples) if index in chosen)
+        smallest = min(groups, key=len)
+        chosen.update(smallest)
+    return frozenset(chosen)
 
 
 def _share_out(sizes: dict[str | None, int], wanted: int) -> dict[str | None, int]:

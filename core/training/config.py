@@ -178,7 +178,7 @@ def preset(name: PresetName, defaults: Hyperparameters) -> Hyperparameters:
     """
     if name == "book":
         return defaults
-    steps, length, target = (150, 128, 32) if name == "taste" else (400, 128, 48)
+    steps, length, target = (100, 128, 32) if name == "taste" else (400, 128, 48)
     return replace(
         defaults,
         steps=steps,
@@ -187,7 +187,7 @@ def preset(name: PresetName, defaults: Hyperparameters) -> Hyperparameters:
         learning_rate=max(defaults.learning_rate, 3e-4),
         max_length=min(defaults.max_length, length),
         max_target_length=min(defaults.max_target_length, target),
-        evaluate_every=steps // 6,
+        evaluate_every=steps // 5,
         patience=0,
         precision="fp32",
         gradient_checkpointing=False,

@@ -57,7 +57,7 @@ def diagnose(
     """
     found: list[Finding] = []
     if not validation:
-        found.append(Finding("no_validation", changes={"validation_share": 0.1}))
+        found.append(Finding("no_validation", changes={"validation_share": 0.2}))
     if len(steps) < 2 or steps[-1].step < STEPS_NEEDED:
         return tuple(found)
     losses = [step.loss for step in steps]

@@ -44,13 +44,13 @@ class RunHandle:
             self._store.kill(self._identity)
 
 
-def begin(workspace: Path, identity: str, *, start: bool = True, seconds: float = 0.0, with_log: bool = False) -> Begun:
+def begin(workspace: Path, identity: str, *, start: bool = True) -> Begun:
     """The job of a run that lies in a workspace; without `start` one that stands still is only told of."""
-    work = partial(follow, workspace, identity, start=start, with_log=with_log)
-    return Begun(work, RunHandle(open_store(workspace), identity), seconds)
+    work = partial(follow, workspace, identity, start=start)
+    return Begun(work, RunHandle(open_store(workspace), identity))
 
 
-def follow(workspace: Path, identity: str, *, start: bool, with_log: bool) -> Work:
+def follow(workspace: Path, identity: str, *, start: bool) -> Work:
     """Start a run or go on with it, and give its `Record` again and again until it has ended.
 
     Raises:
@@ -63,7 +63,7 @@ def follow(workspace: Path, identity: str, *, start: bool, with_log: bool) -> Wo
         run = store.start(identity)
         _step_back(int(run.folder.read_process().get("pid", 0)))
     while True:
-        record = read_record(run.folder, key=key_of(identity), with_log=with_log)
+        record = read_record(run.folder, key=key_of(identity))
         yield Progress(record.step, record.total, partial=record, seconds_left=record.seconds_left)
         if record.state != RunState.RUNNING:
             break
@@ -83,7 +83,7 @@ def revive(job: Job, workspace: Path) -> Begun | None:
             continue
         with suppress(AppError):
             run = store.view(path.parent.name)
-            return begin(workspace, run.id, start=run.state is RunState.WAITING)
+            return begin(workspace, run.id, start=run.state is RunState.WAITING or not job.started)
     return None
 
 

@@ -6,6 +6,7 @@ A run that was recorded for this project lies in the same form under ``assets/ru
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from core.i18n import ASSETS
+from core.jobs import UNFINISHED
+from core.settings import ROOT
 from core.tasks.registry import find_task
 from core.training.config import RunConfig, parse_config, read_config
 from core.training.diagnosis import Finding, diagnose
@@ -69,17 +72,18 @@ class Record:
     model: bool = False  # whether there is one
     recorded: bool = False
     job: str = ""
+    followed: bool = False  # whether that job waits or runs: the run has a place in the line
     log: tuple[str, ...] = ()
 
     @property
     def unfinished(self) -> bool:
-        """Whether it waits or runs."""
-        return self.state in (RunState.WAITING, RunState.RUNNING)
+        """Whether it waits for its turn or runs."""
+        return self.followed or self.state == RunState.RUNNING
 
     @property
     def resumable(self) -> bool:
         """Whether it can go on."""
-        return self.state in RESUMABLE and not self.recorded
+        return self.state in RESUMABLE and not self.recorded and not self.followed
 
     @property
     def best(self) -> Mapping[str, Any] | None:
@@ -87,7 +91,7 @@ class Record:
         return next((one for one in reversed(self.evaluations) if one["best"]), None)
 
 
-def read_record(folder: RunFolder, *, key: str, with_log: bool = False) -> Record:
+def read_record(folder: RunFolder, *, key: str) -> Record:
     """A visitor's run as it stands.
 
     Raises:
@@ -107,7 +111,8 @@ def read_record(folder: RunFolder, *, key: str, with_log: bool = False) -> Recor
         failure=plain(failure),
         model=run.has_model,
         job=read_job(folder),
-        log=_read_log(folder) if with_log else (),
+        followed=is_followed(folder),
+        log=_read_log(folder),
     )
 
 
@@ -133,11 +138,8 @@ def list_recorded(*, root: Path = RECORDED) -> tuple[str, ...]:
 def version_of(folder: RunFolder) -> tuple[Any, ...]:
     """Changes whenever a record of the run would."""
     state = RunStore(folder.path.parent).view(folder.path.name).state
-    try:
-        written = folder.events.stat()
-    except FileNotFoundError:
-        return str(state), 0, read_job(folder)
-    return str(state), written.st_size, read_job(folder)
+    written = folder.events.stat().st_size if folder.events.exists() else 0
+    return str(state), written, read_job(folder), is_followed(folder)
 
 
 def write_job(folder: RunFolder, job: str) -> None:
@@ -153,6 +155,12 @@ def read_job(folder: RunFolder) -> str:
         return ""
 
 
+def is_followed(folder: RunFolder) -> bool:
+    """Whether the job that follows the run waits or runs, as it lies in the run's workspace."""
+    job = read_job(folder)
+    return bool(job) and _read_json(folder.path.parent.parent / "jobs" / f"{job}.json").get("state") in UNFINISHED
+
+
 def publish(config: RunConfig) -> dict[str, Any]:
     """A configuration as anybody may see it: of files only their names, for where they lie tells whose they are."""
     data = config.data
@@ -161,8 +169,12 @@ def publish(config: RunConfig) -> dict[str, Any]:
 
 
 def _hide(place: str) -> str:
-    """The name of a file or folder that is named by its path; samples and names of the Hub as they are."""
-    return Path(place).name if Path(place).is_absolute() else place
+    """The name of a file or folder that is named by its path, as its owner knows it; samples and ids as they are."""
+    path = Path(place)
+    if not path.is_absolute():
+        return place
+    called = _read_json(path.with_suffix(".json")).get("called")  # what was brought is kept under another name
+    return str(called or path.name)
 
 
 def _read(folder: RunFolder, config: RunConfig, *, key: str) -> Record:
@@ -241,8 +253,8 @@ def _read_log(folder: RunFolder) -> tuple[str, ...]:
             text = file.read().decode("utf-8", "replace")
     except FileNotFoundError:
         return ()
-    for place in (str(folder.path), str(folder.path.parent.parent)):
-        text = text.replace(place, "…")
+    for place in (folder.path, folder.path.parent.parent, ROOT, Path(sys.prefix), Path.home()):
+        text = text.replace(str(place), "…")
     return tuple(text.splitlines()[-LOG_LINES:])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.data import fetching
 from core.downloads.work import JOB
 from core.jobs import JobRegistry
 from core.rates import RateLimiter
@@ -40,7 +41,7 @@ def open_context(settings: Settings) -> Context:
     jobs = JobRegistry(
         workspaces,
         waiting_limit=limits.jobs_waiting,
-        apart=(JOB,),
+        apart=(JOB, fetching.JOB),
         traces=limits.tracebacks,
         revive={following.JOB: following.revive},
     )

@@ -66,6 +66,8 @@ def peek(path: Path) -> Table:
         return read_file(str(path))
     with path.open("rb") as file:
         start = file.read(PEEKED)
+    if start.count(b"\n") < 2:  # no whole row: a cell alone is longer than that
+        return read_file(str(path))
     with tempfile.TemporaryDirectory() as folder:
         part = Path(folder) / path.name
         part.write_bytes(start[: start.rfind(b"\n") + 1] or start)

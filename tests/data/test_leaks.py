@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from core.data.examples import LabelledPair, LabelledText, ScoredPair
-from core.data.leaks import find_leaks
+from core.data.leaks import find_leaks, find_repeats
 from core.data.splits import Splits, normalize_content
 
 SENTENCE = "駅前に新しくできた喫茶店は、朝早くから開いていて珈琲がおいしい。"
@@ -86,3 +86,14 @@ def test_a_text_inside_a_longer_one_is_found_at_the_very_threshold() -> None:
 def test_empty_parts_do_not_leak() -> None:
     assert find_leaks(Splits(())) == ()
     assert find_leaks(Splits((text(SENTENCE),))) == ()
+
+
+def test_the_exact_ones_alone_are_those_of_all() -> None:
+    generator = random.Random(1)
+    sentences = ["".join(generator.choices("あいう", k=generator.randint(1, 6))) for _ in range(90)]
+    train, validation, test = (tuple(map(text, sentences[start : start + 30])) for start in (0, 30, 60))
+    splits = Splits(train, validation, test)
+    exact = tuple(leak for leak in find_leaks(splits, similarity=0.5) if leak.exact)
+    assert find_repeats(splits) == exact
+    assert len(exact) > 10
+    assert find_repeats(Splits(())) == ()

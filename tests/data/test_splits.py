@@ -18,7 +18,7 @@ from core.data.examples import (
     RetrievalQuestion,
     Triple,
 )
-from core.data.splits import draw_examples, draw_validation, subject_of
+from core.data.splits import choose_validation, draw_examples, draw_validation, group_by_subject, subject_of
 
 
 def label_of(example: LabelledText) -> str:
@@ -48,6 +48,40 @@ def test_small_and_strange_sets() -> None:
     assert set(validation) == {one}  # the smaller of two groups that cannot be cut
     train, validation = draw_validation([one, two], share=1.0, seed=0, label_of=label_of)
     assert len(train) == 1
+
+
+def test_what_stands_twice_stays_on_one_side_unless_each_is_drawn_for_itself() -> None:
+    examples = [LabelledText(f"文{n // 4}", "ab"[n % 2]) for n in range(80)]
+
+    def both_sides(*, grouped: bool) -> set[str]:
+        train, validation = draw_validation(examples, share=0.25, seed=3, label_of=label_of, grouped=grouped)
+        assert len(validation) == 20
+        return {example.text for example in train} & {example.text for example in validation}
+
+    assert not both_sides(grouped=True)
+    assert both_sides(grouped=False)
+    chosen = choose_validation(examples, share=0.25, seed=3, label_of=label_of, grouped=False)
+    assert [examples[index] for index in sorted(chosen)] == list(
+        draw_validation(examples, share=0.25, seed=3, label_of=label_of, grouped=False)[1]
+    )
+
+
+def test_pairs_that_share_a_sentence_stay_on_one_side() -> None:
+    pairs = [LabelledPair(f"前提{n // 3}", f"仮説{n}", "abc"[n % 3]) for n in range(60)]
+    pairs += [
+        LabelledPair("仮説0", "別の文", "a"),
+        LabelledPair("別の文", "前提1", "b"),
+    ]  # binds the first two premises
+    train, validation = draw_validation(pairs, share=0.2, seed=1, label_of=lambda pair: pair.label)
+    assert 9 <= len(validation) <= 12
+    assert not {text for pair in train for text in (pair.first, pair.second)} & {
+        text for pair in validation for text in (pair.first, pair.second)
+    }
+    assert [0, 1, 2, 3, 4, 5, 60, 61] in group_by_subject(pairs)
+    one = [LabelledPair("いつも同じ", f"仮説{n // 2}", "ab"[n % 2]) for n in range(40)]
+    train, validation = draw_validation(one, share=0.2, seed=1, label_of=lambda pair: pair.label)
+    assert len(validation) == 8, "where all hang together, only the same pair counts"
+    assert not {pair.second for pair in train} & {pair.second for pair in validation}
 
 
 def test_what_is_about_the_same() -> None:

@@ -201,7 +201,7 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(
 def test_a_taste_takes_the_sample_and_the_model_of_its_task(tmp_path: Path) -> None:
     for name in TASKS:
         config = example_config(name)
-        assert config.hyperparameters.steps == 150
+        assert config.hyperparameters.steps == 100
         assert (config.task, config.data.train.partition(":")[0]) == (name, "sample")
     assert main([str(tmp_path / "run"), "--task", "translation"]) == 1
     assert not (tmp_path / "run").exists()

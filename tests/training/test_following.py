@@ -12,7 +12,7 @@ import pytest
 
 from core.analysis.sources import open_source
 from core.errors import InvalidInput
-from core.jobs import Job, JobRegistry, State
+from core.jobs import Job, JobRegistry, Progress, State, Work
 from core.training import following
 from core.training.events import Started
 from core.training.own import find_run, key_of, name_model, open_store
@@ -51,7 +51,7 @@ def until(registry: JobRegistry, job_id: str, wanted: Callable[[Job], Any]) -> J
 
 
 def submit(registry: JobRegistry, workspaces: Workspaces, owner: str, run: Run) -> str:
-    begun = following.begin(workspaces.open(owner), run.id, with_log=True)
+    begun = following.begin(workspaces.open(owner), run.id)
     job = registry.submit(owner, kind=following.JOB, work=begun.work, handle=begun.handle)
     write_job(run.folder, job)
     return job
@@ -80,6 +80,7 @@ def test_a_run_is_stopped_with_its_model_and_goes_on_under_another_app(
     assert len(table.table) == 16
 
     again = submit(registry, workspaces, owner, run)
+    assert read_record(run.folder, key=key).unfinished, "it has a place in the line, before its process is there"
     until(registry, again, lambda job: job.result and job.result["step"] > stopped["step"] + 5)
     registry.close()  # as the app is when it is closed: the run goes on
     assert run.folder.is_worked_on()
@@ -116,9 +117,45 @@ def test_a_run_that_waits_is_told_of_and_left_alone(
     store = open_store(workspaces.open(new_identity()))
     run = store.create(review_config(tmp_path, encoder))
     record = read_record(run.folder, key=key_of(run.id))
-    assert (record.state, record.unfinished, record.resumable, record.steps) == (RunState.WAITING, True, True, ())
+    assert (record.state, record.unfinished, record.resumable, record.steps) == (RunState.WAITING, False, True, ())
     assert record.config["data"]["train"] == "train.jsonl"
     assert record.config["model"] == encoder.name
     for name in ("../x", "0" * 32, run.id, ""):
         with pytest.raises(InvalidInput, match="no_run"):
             find_run(name)
+
+
+def test_a_run_has_a_place_in_the_line_until_it_is_taken_out_and_keeps_it_over_a_restart(
+    tmp_path: Path, encoder: Path, workspaces: Workspaces, registry: JobRegistry
+) -> None:
+    def hold() -> Work:
+        while True:
+            yield Progress(0, 0)
+            time.sleep(0.01)
+
+    registry.submit(new_identity(), kind="other", work=hold)
+    owner = new_identity()
+    store = open_store(workspaces.open(owner))
+    run = store.start(store.create(review_config(tmp_path, encoder, epochs=10)).id)
+    while store.view(run.id).state is RunState.RUNNING:
+        if store.view(run.id).step > 2:
+            store.stop(run.id)
+        time.sleep(0.05)
+    assert store.view(run.id).state is RunState.STOPPED
+    key, states = key_of(run.id), []
+    job = submit(registry, workspaces, owner, run)
+    states.append(read_record(run.folder, key=key))
+    before = version_of(run.folder)
+    assert registry.cancel(job, workspace=owner)
+    assert version_of(run.folder) != before
+    states.append(read_record(run.folder, key=key))
+    assert [(one.unfinished, one.resumable) for one in states] == [(True, False), (False, True)]
+
+    job = submit(registry, workspaces, owner, run)
+    registry.close()
+    second = JobRegistry(workspaces, revive={following.JOB: following.revive})
+    try:
+        until(second, job, lambda job: job.state is State.DONE)
+    finally:
+        second.close()
+    assert read_record(run.folder, key=key).state == RunState.DONE
