@@ -6,7 +6,7 @@ They lie outside the project in a data folder, one subfolder each, as the cards 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -230,10 +230,37 @@ def gather_triples(data: Path, *, seed: int) -> Gathered:
 
 
 def gather_questions(data: Path, *, questions: int, validation: int, seed: int) -> Gathered:
-    """JaQuAD's questions with the paragraph that each was written for."""
+    """JaQuAD's questions with the paragraph that each was written for, and others that share its words.
+
+    These are the first that BM25 finds among the paragraphs which train, without the answer in them (book 9.4.3).
+    """
     train = draw(list(read_rows(data, JAQUAD, "train")), questions, seed=seed)
     dev = draw(list(read_rows(data, JAQUAD, "dev")), validation, seed=seed)
-    return Gathered([_question(row) for row in train], [_question(row) for row in dev], ((JAQUAD, len(train)),))
+    rows = [
+        _searched(row) | {"negatives": others} for row, others in zip(train, find_hard_negatives(train), strict=True)
+    ]
+    return Gathered(rows, [_searched(row) for row in dev], ((JAQUAD, len(train)),))
+
+
+def find_hard_negatives(questions: Sequence[Row], *, count: int = 4, searched: int = 12) -> list[list[Row]]:
+    """For each question at most `count` of the paragraphs of all that BM25 ranks first and that cannot answer it."""
+    from core.search.bm25 import build_bm25
+
+    pool = list(dict.fromkeys((str(row["title"]), str(row["context"])) for row in questions))
+    index = build_bm25([f"{title}\n{text}" for title, text in pool], terms="bigrams")
+    found = index.search_all([str(row["question"]) for row in questions], k=searched)
+    return [
+        [
+            {"title": title, "text": text}
+            for title, text in (pool[hit.id] for hit in hits)
+            if not any(answer["text"] in text for answer in row["answers"])
+        ][:count]
+        for row, hits in zip(questions, found, strict=True)
+    ]
+
+
+def _searched(row: Row) -> Row:
+    return {"question": row["question"], "positive": {"title": row["title"], "text": row["context"]}}
 
 
 def gather_reading(data: Path, *, whole: float, characters: int, seed: int) -> Gathered:

@@ -158,3 +158,20 @@ def test_every_head_learns_a_known_task_with_options_it_has() -> None:
         assert head.task in TASKS
         assert set(head.options) <= {option.name for option in find_task(head.task).options}
         assert head.base in {"encoder", "decoder", "seq2seq", *(other.name for other in HEADS)}
+
+
+def test_hard_negatives_share_words_and_hold_no_answer() -> None:
+    rows = [
+        {"title": title, "context": context, "question": question, "answers": [{"text": answer}]}
+        for title, context, question, answer in (
+            ("山", "富士山の高さは三七七六メートルである。", "富士山の高さは？", "三七七六"),
+            ("山", "富士山の麓には五つの湖がある。", "富士山の麓の湖の数は？", "五"),
+            ("測量", "富士山の高さは三七七六メートルと測られた。", "何が測られた？", "高さ"),
+            ("海", "くじらは歌う。", "何が歌う？", "くじら"),
+        )
+    ]
+    found = labelled.find_hard_negatives(rows)
+    assert found[0] == [{"title": "山", "text": "富士山の麓には五つの湖がある。"}]  # the third holds the answer too
+    assert found[1][0]["text"] == rows[0]["context"]
+    assert all(row["context"] not in [one["text"] for one in others] for row, others in zip(rows, found, strict=True))
+    assert len(labelled.find_hard_negatives(rows, count=1)[1]) == 1
