@@ -17,7 +17,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	$(BIN)/pytest --ignore=tests/wiring --ignore=tests/browser
 
-# The same tests with the newest packages instead of the pinned ones, once a week: what will break next. Torch stays.
+# The same tests with the newest packages instead of the pinned ones, to be run weekly: what will break next. Torch stays.
 newest:
 	$(PYTHON) -m venv --clear $(NEWEST)
 	grep -hE '^[a-z]' requirements.txt requirements-dev.txt | sed -E '/^torch=/!s/=.*//' > $(NEWEST)/newest.txt

@@ -116,8 +116,10 @@ def permit(name: str, presets: tuple[Preset, ...], limits: Limits) -> None:
     """Check that this mode lets a visitor name `name` as a model.
 
     Raises:
-        NotAllowedHere: the mode offers the catalogue only, or no folders of the machine.
+        NotAllowedHere: the mode offers the catalogue only, no folders of the machine, or no pickles.
     """
+    if any(preset.id == name and preset.pickled for preset in presets) and not limits.pickles:
+        raise NotAllowedHere("error.model.pickle_not_here", name=name)
     if name in ids(presets) or is_own(name):
         return
     if is_path(name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,12 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("host", "LAB_HOST", "127.0.0.1", "address to listen on; 0.0.0.0 opens the app to the network"),
+    Setting(
+        "host",
+        "LAB_HOST",
+        "127.0.0.1",
+        "address to listen on; 0.0.0.0 opens the app to the network, and needs a password",
+    ),
     Setting("port", "LAB_PORT", "7860", "port to listen on; when it is taken, the next free one is used and named"),
     Setting("mode", "LAB_MODE", "local", "what visitors may do; public by itself on a Hugging Face Space", MODES),
     Setting("workspace", "LAB_WORKSPACE", "workspace", "folder for visitors' files and jobs"),
@@ -63,13 +69,17 @@ class Limits:
     jobs_waiting: int
     requests_per_minute: int  # of one visitor; 0 for no limit
     requests_per_address: int  # in a minute, of all behind one address: a class shares one
+    training: bool = True  # also a head that is trained again and again to doubt labels
+    pickles: bool = False  # weights of the catalogue that are published as a pickle only; nothing but tensors is read
     tracebacks: bool = False  # a defect is shown with its traceback; otherwise with a number that the log explains
 
 
 LIMITS: Mapping[Mode, Limits] = {
-    "local": Limits(8_000, 50_000_000, 2_000_000_000, 30 * 86_400, True, True, True, 20, 0, 0, tracebacks=True),
+    "local": Limits(
+        8_000, 50_000_000, 2_000_000_000, 30 * 86_400, True, True, True, 20, 0, 0, pickles=True, tracebacks=True
+    ),
     "workshop": Limits(2_000, 5_000_000, 200_000_000, 7 * 86_400, False, False, True, 60, 0, 0),
-    "public": Limits(512, 1_000_000, 20_000_000, 3_600, False, False, False, 20, 120, 1_200),
+    "public": Limits(512, 1_000_000, 20_000_000, 3_600, False, False, False, 20, 120, 1_200, training=False),
 }
 
 
@@ -95,6 +105,8 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         parser.error(f"LAB_MODE: {chosen.mode!r} is not one of {', '.join(MODES)}")
     if not chosen.port.isdecimal() or not 0 <= int(chosen.port) < 65_536:
         parser.error(f"port: {chosen.port!r} is not a number from 0 to 65535")
+    if chosen.mode != "public" and not chosen.password and not _is_here(chosen.host):
+        parser.error(f"host: {chosen.host} opens the app to the network; set LAB_PASSWORD, or --mode public")
     return Settings(
         host=chosen.host,
         port=int(chosen.port),
@@ -104,6 +116,14 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         password=chosen.password,
         hub=_under_root(chosen.hub) if chosen.hub else None,
     )
+
+
+def _is_here(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def settings_table() -> str:

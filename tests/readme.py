@@ -50,6 +50,8 @@ def modes_table() -> str:
         "any model id of the Hub": ["yes" if LIMITS[m].hub_models else "catalogue only" for m in MODES],
         "models fetched from the Hub": ["yes" if LIMITS[m].downloads else "no" for m in MODES],
         "model folders of the machine": ["yes" if LIMITS[m].local_folders else "no" for m in MODES],
+        "training, and cross-validation": ["yes" if LIMITS[m].training else "no" for m in MODES],
+        "models of the catalogue that are a pickle only": ["yes" if LIMITS[m].pickles else "no" for m in MODES],
         "the traceback of a failure": ["in a fold" if LIMITS[m].tracebacks else "a number" for m in MODES],
     }
     body = [f"| {name} | {' | '.join(values)} |" for name, values in rows.items()]

@@ -7,7 +7,7 @@ from core.settings import LIMITS, MODES, SETTINGS, read_settings
 
 def test_the_table_feeds_the_command_line_and_the_environment() -> None:
     for setting in SETTINGS:
-        value = {"port": "1234", "mode": "workshop"}.get(setting.name, "somewhere")
+        value = {"port": "1234", "mode": "workshop", "host": "localhost"}.get(setting.name, "somewhere")
         by_option = read_settings([f"--{setting.name}", value], {})
         by_variable = read_settings([], {setting.variable: value})
         assert by_option == by_variable != read_settings([], {})
@@ -33,8 +33,22 @@ def test_nonsense_is_refused(arguments: list[str], capsys: pytest.CaptureFixture
         read_settings([], {"LAB_MODE": "open"})
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.2", "::", "laptop.local"])
+def test_the_network_needs_a_password_or_the_public_mode(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for mode in ("local", "workshop"):
+        with pytest.raises(SystemExit):
+            read_settings(["--host", host, "--mode", mode], {})
+        assert "LAB_PASSWORD" in capsys.readouterr().err
+        assert read_settings(["--host", host, "--mode", mode], {"LAB_PASSWORD": "secret"}).host == host
+    assert read_settings(["--host", host, "--mode", "public"], {}).host == host
+    for own in ("127.0.0.1", "127.0.0.2", "::1", "localhost"):
+        assert read_settings(["--host", own], {}).host == own
+
+
 def test_limits_tighten_from_local_to_public() -> None:
     local, workshop, public = (LIMITS[mode] for mode in MODES)
     assert local.text_characters > workshop.text_characters > public.text_characters
     assert local.upload_bytes > workshop.upload_bytes > public.upload_bytes
     assert (local.hub_models, workshop.hub_models, public.hub_models) == (True, False, False)
+    assert (local.pickles, workshop.pickles, public.pickles) == (True, False, False)
+    assert (local.training, workshop.training, public.training) == (True, True, False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ REVIEWS = LabelledSet("samples", "short reviews written for this project", "LLM 
 JSTS = LabelledSet(
     "jglue/jsts", "pairs of captions with their likeness", "JGLUE, Yahoo Japan and Waseda University", "CC BY-SA 4.0"
 )
+CAPTIONS = replace(JSTS, kind="captions, without their likeness")
 JNLI = LabelledSet(
     "jglue/jnli", "pairs of captions (2,000 of the validation pairs)", "JGLUE, Yahoo Japan and Waseda University",
     "CC BY-SA 4.0",
@@ -194,7 +196,7 @@ def gather_sentences(data: Path, *, sentences: int, seed: int) -> Gathered:
         drawn += [{"text": text} for text in draw(sorted(found), round(share * sentences), seed=seed)]
     captions = {row[name] for row in read_rows(data, JSTS, "train") for name in ("sentence1", "sentence2")}
     train = [*drawn, *({"text": text} for text in sorted(captions))]
-    counts = ((RUNNING_TEXT, len(drawn)), (JSTS, len(captions)))
+    counts = ((RUNNING_TEXT, len(drawn)), (CAPTIONS, len(captions)))
     return Gathered(train, draw_judges(data, seed=seed), counts, JUDGES)
 
 

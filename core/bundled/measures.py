@@ -51,6 +51,7 @@ Numbers = dict[str, float]
 Scores = dict[str, Numbers]  # task, metric
 
 TRAINING_MEGABYTES = 24.0  # of text that the n-gram models count, about 9 million tokens
+MEAN_LOSS = "mean_loss"  # of the examples of a sample
 CANDIDATES = 100  # of each search that the hybrid one joins
 WINDOW = 120  # characters of a passage that one vector tells
 DEPTHS = (1, 10)
@@ -122,7 +123,9 @@ def measure_sample(shipped: Shipped, measure: Measure) -> Numbers:
     table = read_sample(measure.sample, part="test")
     source = DataSource(f"sample:{measure.sample}")
     examples, _ = read_examples(shipped.task, table, source, part="test")
-    scores = shipped.score(examples[: measure.count])
+    predictions = shipped.predict(examples[: measure.count])
+    # An answer that is always the same can hit as often as a weak model; it has another loss.
+    scores = shipped.task.score(predictions) | {MEAN_LOSS: float(np.mean([one.loss for one in predictions]))}
     return {name: round(scores[name], 4) for name in measure.kept}
 
 
@@ -178,6 +181,8 @@ def _compare_inference(data: Path) -> Scores:
     if not pairs:
         return {}
     scores: Numbers = {"examples": len(pairs), "majority": majority_share(pair.label for pair in pairs)}
+    own_pairs = _read_own("inference", "pair-classification")
+    scores |= {"own_examples": len(own_pairs), "own_majority": majority_share(pair.label for pair in own_pairs)}
     unseen = [pair for pair, new in zip(pairs, _are_unseen(pairs, data), strict=True) if new]
     if unseen:
         scores |= {"unseen_examples": len(unseen), "unseen_majority": majority_share(pair.label for pair in unseen)}
@@ -189,12 +194,23 @@ def _judge_inference(shipped: Shipped, data: Path) -> Measured:
     predictions = shipped.predict(pairs)
     own = shipped.task.score(predictions)
     scores: Numbers = {"accuracy": own["accuracy"], "macro_f1": own["macro_f1"]}
+    scores["own_accuracy"] = shipped.score(_read_own("inference", shipped.task.name))["accuracy"]
     new = _are_unseen(pairs, data)
     if any(new):
         scores["accuracy_unseen"] = _share(
             one.gold == one.predicted for one, is_new in zip(predictions, new, strict=True) if is_new
         )
     return Measured({"jnli": scores}, {name: value for name, value in own.items() if name.startswith("f1.")})
+
+
+def _read_own(name: str, task: str) -> list[Any]:
+    """Examples that were written for this project, about anything: nothing here trains on them."""
+    from core.tasks.registry import find_task
+
+    examples, _ = read_examples(
+        find_task(task), read_sample(name, part="train"), DataSource(f"sample:{name}"), part="train"
+    )
+    return list(examples)
 
 
 def _are_unseen(pairs: Sequence[Any], data: Path) -> list[bool]:
@@ -207,10 +223,15 @@ def _compare_similarity(data: Path) -> Scores:
     pairs = read_similarity(data)
     if not pairs:
         return {}
-    overlap = _correlate(pairs, [bigram_overlap(pair.first, pair.second) for pair in pairs])
+    own = _read_own("similarity", "similarity")
+    overlap, own_overlap = (
+        _correlate(part, [bigram_overlap(pair.first, pair.second) for pair in part]) for part in (pairs, own)
+    )
     return {
         "jsts": {
             "examples": len(pairs),
+            "own_examples": len(own),
+            "own_bigram_overlap": own_overlap["spearman"],
             "bigram_overlap": overlap["spearman"],
             "bigram_overlap_pearson": overlap["pearson"],
         }
@@ -219,7 +240,10 @@ def _compare_similarity(data: Path) -> Scores:
 
 def _judge_similarity(shipped: Shipped, data: Path) -> Measured:
     scores = shipped.score(read_similarity(data))
-    return Measured({"jsts": {name: scores[name] for name in ("spearman", "pearson")}})
+    own = shipped.score(_read_own("similarity", shipped.task.name))
+    return Measured(
+        {"jsts": {"spearman": scores["spearman"], "pearson": scores["pearson"], "own_spearman": own["spearman"]}}
+    )
 
 
 def _correlate(pairs: Sequence[ScoredPair], numbers: Sequence[float]) -> Numbers:
@@ -484,12 +508,19 @@ def _judge_decoder(shipped: Shipped, data: Path) -> Measured:
 
 
 def _judge_seq2seq(shipped: Shipped, data: Path) -> Measured:
-    """Loss on hidden spans, beside the frequencies of the tokens that such targets hold."""
+    """Loss on hidden spans, beside what counting the tokens of such targets gives: one alone, and three in a row.
+
+    The counts know nothing of the text that is read.
+    """
     corpora = read_corpora(data)
     scores: Numbers = {"loss": _mix_losses(shipped, corpora)}
     if train := _draw_texts(data):
-        unigrams = fit_unigrams(_list_targets(shipped, train[::10]), int(shipped.model.config.vocab_size))
+        size, targets = int(shipped.model.config.vocab_size), _list_targets(shipped, train[::2])
+        unigrams, trigrams = fit_unigrams(targets, size), fit_trigrams(targets, size)
         scores["unigram"] = map_corpora(corpora, lambda texts: -float(unigrams[_list_targets(shipped, texts)].mean()))
+        scores["trigram"] = map_corpora(
+            corpora, lambda texts: -float(trigrams.log_probabilities(_list_targets(shipped, texts)).mean())
+        )
     return Measured({"seq2seq": scores})
 
 
@@ -555,10 +586,13 @@ MEASURES = (
     Measure("decoder", "causal-lm", _compare_text("decoder"), _judge_decoder, "passages", _TEXT_METRICS, 20),
     Measure("seq2seq", "span-corruption", _compare_text("seq2seq"), _judge_seq2seq, "passages", _TEXT_METRICS, 20,
             Setup(max_length=128, max_target_length=64)),
-    Measure("sentiment", "classification", _compare_sentiment, _judge_sentiment, "reviews", ("accuracy",)),
-    Measure("inference", "pair-classification", _compare_inference, _judge_inference, "inference", ("accuracy",)),
+    Measure("sentiment", "classification", _compare_sentiment, _judge_sentiment, "reviews",
+            ("accuracy", MEAN_LOSS)),
+    Measure("inference", "pair-classification", _compare_inference, _judge_inference, "inference",
+            ("accuracy", MEAN_LOSS)),
     Measure("similarity", "similarity", _compare_similarity, _judge_similarity, "similarity", ("spearman",)),
-    Measure("choice", "multiple-choice", _compare_choices, _judge_choices, "choices", ("accuracy",)),
+    Measure("choice", "multiple-choice", _compare_choices, _judge_choices, "choices",
+            ("accuracy", MEAN_LOSS)),
     Measure("tagging", "tagging", _compare_entities, _judge_entities("argmax_f1", "viterbi_f1"), "entities",
             ("argmax_f1", "viterbi_f1")),
     Measure("tagging-crf", "tagging-crf", _compare_entities, _judge_entities("crf_f1"), "entities", ("crf_f1",)),

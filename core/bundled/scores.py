@@ -46,12 +46,12 @@ class Line:
 
 
 _BOOK_NER = "6.3"
-_PARTS = ("chabsa_", "all_", "reviews_", "unseen_")  # of the data, before the name of a metric
+_PARTS = ("chabsa_", "all_", "reviews_", "unseen_", "own_")  # of the data, before the name of a metric
 LINES = (
     Line("encoder", "mlm_loss", "running text", ("unigram",), lower=True),
     Line("encoder", "mlm_accuracy", "running text", ("unigram_accuracy",)),
     Line("decoder", "perplexity", "running text", ("unigram", "trigram"), lower=True),
-    Line("seq2seq", "loss", "running text", ("unigram",), lower=True),
+    Line("seq2seq", "loss", "running text", ("unigram", "trigram"), lower=True),
     Line("sentiment", "accuracy", "Economy Watchers", ("majority", "naive_bayes"), 0.9415, "5.2.8, WRIME"),
     Line("sentiment", "chabsa_accuracy", "chABSA", ("chabsa_majority", "chabsa_naive_bayes"),
          examples="chabsa_examples"),
@@ -60,8 +60,10 @@ LINES = (
          examples="reviews_examples"),
     Line("jnli", "accuracy", "JNLI", ("majority",), 0.9088, "5.4.1"),
     Line("jnli", "accuracy_unseen", "JNLI, pairs not in JSTS", ("unseen_majority",), examples="unseen_examples"),
+    Line("jnli", "own_accuracy", "own pairs", ("own_majority",), examples="own_examples"),
     Line("jsts", "spearman", "JSTS", ("bigram_overlap",), 0.8777, "5.4.2"),
     Line("jsts", "pearson", "JSTS", ("bigram_overlap_pearson",), 0.9151, "5.4.2"),
+    Line("jsts", "own_spearman", "own pairs", ("own_bigram_overlap",), examples="own_examples"),
     Line("jcommonsenseqa", "accuracy", "JCommonsenseQA", ("chance", "majority", "bigram_overlap"), 0.8400, "5.4.3"),
     Line("ner", "argmax_f1", "Stockmark NER", ("dictionary",), 0.87, _BOOK_NER),
     Line("ner", "viterbi_f1", "Stockmark NER", ("dictionary",), 0.88, _BOOK_NER),

@@ -81,18 +81,19 @@ def admit(query: queries.Query, limits: Limits) -> None:
 
     Raises:
         InvalidInput: a text is too long.
-        NotAllowedHere: a model outside the catalogue where only the catalogue is offered.
+        NotAllowedHere: a model outside the catalogue where only the catalogue is offered, or a pickle.
     """
     for name in queries.names(type(query)):
         bounds, value = queries.bounds(type(query), name), getattr(query, name)
         if bounds.kind == "text" and len(value) > (limit := min(bounds.limit, limits.text_characters)):
             raise InvalidInput("error.text.too_long", length=len(value), limit=limit)
-        if bounds.free:
-            purpose = find_shelf(bounds.options)
-            for model in value if isinstance(value, tuple) else (value,):
-                if model in bounds.options:  # of data sets, which stand on no shelf of models
-                    continue
-                presets.permit(model, SHELVES[purpose] if purpose else (), limits)
+        purpose = find_shelf(bounds.options)
+        if not (bounds.free or purpose):
+            continue
+        shelf = SHELVES[purpose] if purpose else ()
+        for model in value if isinstance(value, tuple) else (value,):
+            if model not in bounds.options or model in presets.ids(shelf):  # data sets stand on no shelf of models
+                presets.permit(model, shelf, limits)
 
 
 def admit_visitor(received: gr.Request | Request | None, context: Context) -> None:

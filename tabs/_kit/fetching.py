@@ -58,7 +58,7 @@ def submit(query: queries.Query, context: Context, identity: str) -> str:
 def explain(error: Exception, exhibit: Exhibit, values: Mapping[str, Any], context: Context, locale: Locale) -> str:
     """Why there is no picture; for a model that can be fetched its size and a button, and for a job that helps one."""
     cure = next((kind for kind in exhibit.jobs if isinstance(error, AppError) and error.key == kind.cures), None)
-    if cure:
+    if cure and cure.offered(context):
         label = html.escape(translate(f"{cure.name}.start", locale))
         params = as_params(queries.make(exhibit.query, values))
         return failures.tell(error, context, locale, foot.start_button(label, cure.name, params))

@@ -184,6 +184,7 @@ def furnish(exhibit: Exhibit, context: Context, *, before: Exhibit | None, after
     cards = [fetched] if room.job is None else [fetched, room.job]
     jobs = {kind.name: kind for kind in exhibit.jobs if (kind.work or kind.submit) and kind.offered(context)}
     cures = {kind.name for kind in exhibit.jobs if kind.cures}
+    startable = {*jobs, *([fetching.KIND.name] if context.limits.downloads else [])}
 
     def draw(values: Mapping[str, Any], request: gr.Request, verdict: Callable[[Exploration], str]) -> list[Any]:
         """The relay's status line, the views and the tail; on an error the views stay as they are."""
@@ -249,7 +250,7 @@ def furnish(exhibit: Exhibit, context: Context, *, before: Exhibit | None, after
             notice = links.explain_opened(exhibit, opened, locale, known=typed)
         else:
             query = queries.make(exhibit.query, {**values, **params})
-        if (name := sent.get("start")) in (fetching.KIND.name, *jobs):
+        if (name := sent.get("start")) in startable:
             (status, *drawn), further = start(name, query, request)
             if not further:
                 return [*(gr.skip() for _ in widgets), *drawn, status, *(gr.skip() for _ in shown[1:])]

@@ -14,6 +14,7 @@ from core.analysis.sources import open_source
 from core.i18n import Locale, translate
 from core.jobs import Work
 from tabs._kit import foot, pictures
+from tabs._kit.context import Context
 from tabs._kit.exhibit import Exhibit, JobKind, Prediction, Step
 from tabs._kit.room import Room
 from tabs.analysis import choosing
@@ -181,6 +182,10 @@ def _answer(result: Doubts) -> int:
     return 0 if share > 2 / 3 else 1 if share > 1 / 3 else 2
 
 
+def _trains_here(context: Context) -> bool:
+    return context.limits.training
+
+
 EXHIBIT = Exhibit(
     slug=SLUG,
     sections=("5.3.2",),
@@ -192,5 +197,8 @@ EXHIBIT = Exhibit(
     build=build,
     prediction=Prediction(Query(planted=10), 3, _answer),
     steps=(Step({"planted": 0}), Step({"crossed": True}), Step({"source": "inference"})),
-    jobs=(choosing.PREDICTING, JobKind("cross-validate", _render, work=_cross, cures="error.analysis.not_crossed")),
+    jobs=(
+        choosing.PREDICTING,
+        JobKind("cross-validate", _render, work=_cross, cures="error.analysis.not_crossed", offered=_trains_here),
+    ),
 )

@@ -101,7 +101,7 @@ def check(config: RunConfig, context: Context, identity: str) -> None:
 
 def is_offered(context: Context) -> bool:
     """Whether this app trains at all: a public one does not."""
-    return context.settings.mode != "public"
+    return context.limits.training
 
 
 def _create(config: RunConfig, context: Context, identity: str) -> Submitted:

@@ -44,7 +44,8 @@ decoder.perplexity seq2seq.loss
 BASELINES = tuple(
     """
 sentiment.majority sentiment.naive_bayes jnli.majority jsts.bigram_overlap jcommonsenseqa.majority ner.dictionary
-encoder.unigram decoder.unigram decoder.trigram seq2seq.unigram
+encoder.unigram decoder.unigram decoder.trigram seq2seq.unigram seq2seq.trigram
+jnli.own_majority jsts.own_bigram_overlap
 """.split()  # noqa: SIM905
 )
 SHARE_TOLERANCE = 0.041  # two of fifty answers: another processor rounds otherwise

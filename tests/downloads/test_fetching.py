@@ -20,9 +20,11 @@ from tabs._kit.events import admit, explorer
 from tabs._kit.exhibit import Exhibit
 from tabs.tokens import counting
 
+# What the launcher draws needs no model: it takes one when a run is started.
 HUB = [
     (exhibit, name, preset.id, purpose)
     for exhibit in EXHIBITS
+    if exhibit.slug != "training"
     for name in queries.names(exhibit.query)
     if (purpose := find_shelf(options := queries.bounds(exhibit.query, name).options))
     for preset in SHELVES[purpose]
@@ -65,7 +67,7 @@ def test_every_exhibit_with_a_choice_of_models_is_covered() -> None:
     assert {exhibit.slug for exhibit, *_ in HUB} == {
         "tour", "self-attention", "attention", "attention-compare", "ablation", "attribution", "input-layers", "fill",
         "tokens", "tokenizers", "vocabulary", "statistics", "errors", "calibration", "slices", "label-errors",
-        "rivals", "shortcuts", "rewriting",
+        "rivals", "shortcuts", "rewriting", "batch",
     }  # fmt: skip
 
 
@@ -94,12 +96,15 @@ def test_what_is_not_here_is_offered_where_that_is_allowed(
     context, values = opened(mode), choose(exhibit, name, source)
     with pytest.raises(AppError) as refusal:
         explorer(exhibit, context.limits)(values)
+    preset = Wanted(source, purpose).preset
+    assert preset is not None
+    if preset.pickled and mode != "local":
+        assert refusal.value.key == "error.model.pickle_not_here"
+        return
     for locale in LOCALES:
         told = fetching.explain(refusal.value, exhibit, values, context, locale)
         assert (source in told) == (mode != "public")
         assert ('data-start="fetch"' in told) == (mode != "public")
-        preset = Wanted(source, purpose).preset
-        assert preset is not None
         assert (f"{preset.megabytes:,.1f}".removesuffix(".0") in told) == (mode != "public")
         assert (translate("error.model.no_downloads_here", locale) in told) == (mode == "public")
     query = queries.make(exhibit.query, values)
@@ -121,9 +126,16 @@ def test_a_file_for_a_tokenizer_that_is_not_here_is_told_the_same(
 
 
 @each_choice
-def test_a_field_takes_the_catalogue_that_it_offers(exhibit: Exhibit, name: str, source: str, purpose: str) -> None:
+def test_a_field_takes_the_catalogue_that_it_offers(exhibit: Exhibit, name: str, source: str, purpose: Purpose) -> None:
+    query = queries.make(exhibit.query, choose(exhibit, name, source))
+    preset = Wanted(source, purpose).preset
+    for mode in LIMITS:
+        if preset and preset.pickled and mode != "local":
+            with pytest.raises(NotAllowedHere, match="pickle_not_here"):
+                admit(query, LIMITS[mode])
+        else:
+            admit(query, LIMITS[mode])
     if queries.bounds(exhibit.query, name).free:
-        admit(queries.make(exhibit.query, choose(exhibit, name, source)), LIMITS["public"])
         other = "encoder" if purpose == "tokenizer" else "wordpiece"
         with pytest.raises(NotAllowedHere, match="hub_not_here"):
             admit(queries.make(exhibit.query, choose(exhibit, name, other)), LIMITS["public"])
