@@ -244,6 +244,8 @@ def test_code_is_shown_and_saved(app: RunningApp, context: BrowserContext) -> No
     panel = page.locator("#tab-positions")
     panel.locator("lab-tail summary").click()
     expect(panel.locator("lab-tail code")).to_contain_text("50, 32, 10000")
+    box = panel.locator("lab-tail pre").bounding_box()
+    assert box and box["x"] + box["width"] <= 1280, "long lines scroll inside their box"
     with page.expect_download() as download:
         panel.locator("[data-act=download_ipynb]").click()
     assert download.value.suggested_filename == "positions.ipynb"
