@@ -21,6 +21,7 @@ def import_transformers() -> None:
             AutoModelForCausalLM,
             AutoModelForMaskedLM,
             AutoModelForSeq2SeqLM,
+            AutoModelForSequenceClassification,
             AutoTokenizer,
             BertTokenizer,
         )

@@ -18,6 +18,8 @@ from tabs.attention import (
     steps,
 )
 from tabs.datasets import batch, dataset
+from tabs.encoders import comparison as encoders
+from tabs.encoders import disentangled
 from tabs.tokens import comparison as tokenizers
 from tabs.tokens import counting, merges, pipeline, unigram, vocabulary, wordpiece
 from tabs.tour import visit
@@ -53,4 +55,6 @@ EXHIBITS: tuple[Exhibit, ...] = (
     rivals.EXHIBIT,
     shortcuts.EXHIBIT,
     rewriting.EXHIBIT,
+    encoders.EXHIBIT,
+    disentangled.EXHIBIT,
 )
