@@ -68,6 +68,13 @@ def test_exports_and_codes_count_like_drawings(opened: Open, locale: Locale) -> 
     assert client.get(f"/lab/jobs/{'0' * 32}", headers={"cookie": f"lab-workspace={me}"}).status_code == 404
 
 
+def test_files_that_are_sent_count_too(opened: Open) -> None:
+    client, limit = TestClient(opened("public")[0]), LIMITS["public"].requests_per_minute
+    asked = [client.post("/gradio_api/upload", files={"files": ("a.txt", b"a")}).status_code for _ in range(limit + 1)]
+    assert set(asked[:limit]) == {200}
+    assert asked[limit] == 429
+
+
 def test_a_class_exports_as_often_as_it_likes(opened: Open) -> None:
     client = TestClient(opened("workshop")[0])
     assert {export(client) for _ in range(LIMITS["public"].requests_per_minute + 5)} == {200}

@@ -79,7 +79,7 @@ def create_app(exhibits: Sequence[Exhibit], context: Context, *, sweep_seconds: 
         i18n=catalogue(page),
         theme=theme(),
     )
-    app.add_middleware(FrontDoor, page=page)
+    app.add_middleware(FrontDoor, page=page, context=context)
     return app
 
 
@@ -214,15 +214,24 @@ def _is_signed_in(app: FastAPI, request: Request) -> bool:
 class FrontDoor:
     """ASGI middleware for the page's own HTML: its language, its script and style, and the visitor's workspace cookie.
 
+    Files that are sent count as requests of their visitor, used or not: they lie on the disk for an hour.
+
     The script has to run before Gradio's, which reads the browser's language only once; `head=` would come too late.
     """
 
-    def __init__(self, app: ASGIApp, page: Page) -> None:
+    def __init__(self, app: ASGIApp, page: Page, context: Context) -> None:
         self.app = app
         self.page = page
+        self.context = context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on; rewrite only ``GET /``."""
+        """Pass everything on; rewrite only ``GET /``, and refuse files above the count."""
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].endswith("/upload"):
+            try:
+                admit_visitor(Request(scope), self.context)
+            except Busy as error:
+                await JSONResponse({"detail": sentence(error, _locale(Request(scope)))}, 429)(scope, receive, send)
+                return
         if scope["type"] != "http" or scope["path"] != "/" or scope["method"] != "GET":
             await self.app(scope, receive, send)
             return
