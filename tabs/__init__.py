@@ -23,7 +23,7 @@ from tabs.encoders import disentangled
 from tabs.tokens import comparison as tokenizers
 from tabs.tokens import counting, merges, pipeline, unigram, vocabulary, wordpiece
 from tabs.tour import visit
-from tabs.training import launch
+from tabs.training import formats, launch
 
 EXHIBITS: tuple[Exhibit, ...] = (
     visit.EXHIBIT,
@@ -48,6 +48,7 @@ EXHIBITS: tuple[Exhibit, ...] = (
     dataset.EXHIBIT,
     batch.EXHIBIT,
     launch.EXHIBIT,
+    formats.EXHIBIT,
     errors.EXHIBIT,
     calibration.EXHIBIT,
     slices.EXHIBIT,

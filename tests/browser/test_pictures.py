@@ -25,7 +25,11 @@ pytestmark = pytest.mark.browser
 DRAWN = 60_000  # milliseconds
 SVG = "{http://www.w3.org/2000/svg}"
 MARGIN, BLOCK = 16, 8  # pixels around a picture, and of the squares whose brightness is compared
-ROOM = [e.slug for e in EXHIBITS if e.explore.__module__.startswith(("tabs.attention", "tabs.positions"))]
+ROOM = [
+    e.slug
+    for e in EXHIBITS
+    if e.explore.__module__.startswith(("tabs.attention", "tabs.positions", "tabs.training.formats"))
+]
 
 
 @pytest.fixture
