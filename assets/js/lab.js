@@ -721,6 +721,7 @@
         if (button?.dataset.does) this[button.dataset.does]();
       });
       this.addEventListener("keydown", (event) => {   // a new tag goes to the row at once
+        if (event.key === "Escape" && !event.isComposing) this.arm(false);
         if (event.key !== "Enter" || event.isComposing || !event.target.value?.trim()) return;
         this.tag(event.target.value.trim());
         event.target.value = "";
@@ -731,6 +732,7 @@
       this.soon = setTimeout(() => { if (this.isConnected) this.lay(); }, 0);
     }
     lay() {
+      if (this.of !== this.dataset.source) Object.assign(this, { of: this.dataset.source, at: undefined, known: undefined, everything: false });   // other data, other rows
       const words = this.words = JSON.parse(this.dataset.words), rows = this.rows, total = Number(this.dataset.total).toLocaleString(language);
       const opened = rows.find((row) => row.classList.contains("lab-opened"))?.dataset.index;
       if (opened !== undefined) this.at = opened;
@@ -738,7 +740,9 @@
       this.backwards = false;
       const told = (name) => escaped(words[name].replace("{total}", total)), does = (name) => `<button type="button" class="lab-chip" data-does="${name}">${told(name)}</button>`;
       this.innerHTML = `<div class="lab-chips lab-tag-bar" role="group" aria-label="${told("title")}"><span>${told("title")}</span><span class="lab-tag-keys"></span><input class="lab-new-tag" maxlength="${this.dataset.longest}" placeholder="${told("new")}" aria-label="${told("new")}">${does("undo")}${does("redo")}<span class="lab-tags-told" role="status"></span></div>`
-        + `<div class="lab-chips"><button type="button" class="lab-chip" data-does="all" aria-pressed="${Boolean(this.everything)}">${told("all")}</button>${does("csv")}${does("bundle")}</div><p class="lab-note lab-tag-hint">${told("keys")}</p>`;
+        + `<div class="lab-chips">${does("all")}${does("csv")}${does("bundle")}</div><p class="lab-note lab-tag-hint" role="status"></p>`;
+      this.total = total;
+      this.arm(this.everything);
       this.mark();
       this.ask({});
     }
@@ -783,7 +787,7 @@
     tag(name) {
       const fill = (word, values) => Object.entries(values).reduce((text, [key, value]) => text.replace(`{${key}}`, value), this.words[word]);
       if (this.everything) {
-        this.all();
+        this.arm(false);
         this.ask({ do: "everything", tag: name }, (counts) => fill("everything", { tag: name, count: (counts.get(name) || 0).toLocaleString(language) }));
       } else if (this.row) {
         const row = Number(this.at);
@@ -792,9 +796,13 @@
     }
     undo() { this.ask({ do: "undo" }, () => this.words.undone); }
     redo() { this.ask({ do: "redo" }, () => ""); }
-    all() {   // the next tag goes to every row of the filter
-      this.everything = !this.everything;
+    all() { this.arm(!this.everything); }
+    arm(everything) {   // whether the next tag goes to every row of the filter: the hint says so, and once it is given it is over
+      this.everything = Boolean(everything);
       this.querySelector("[data-does=all]").setAttribute("aria-pressed", this.everything);
+      const hint = this.querySelector(".lab-tag-hint");
+      hint.textContent = this.words[this.everything ? "armed" : "keys"].replace("{total}", this.total);
+      for (const part of [hint, this.querySelector(".lab-tag-bar")]) part.classList.toggle("lab-armed", this.everything);
     }
     async csv() {
       const reply = await this.send("rows.csv", { params: this.params });
@@ -819,6 +827,7 @@
       if (name !== undefined) this.tag(name);
       else if (key === "j" || key === "k") this.move(key === "j" ? 1 : -1);
       else if (key === "u" || key === "U") this[key === "u" ? "undo" : "redo"]();
+      else if (key === "Escape" && this.everything) this.arm(false);
       else return false;
       return true;
     }

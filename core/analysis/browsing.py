@@ -55,9 +55,10 @@ class EntityScore:
 class Overview:
     """The tendency of `rows` rows, of which `right` are right; `accuracy` with its 95 % interval (Wilson).
 
-    `sure_errors` were wrong with a confidence of at least `SURE`. By kind of answer: labels have `confusion` and
-    `classes`; numbers `residuals`; choices `places`; entities `entities`, `faults` and the `confusion` of their types.
-    What does not belong is None or empty, as is everything when there is no row.
+    `sure_errors` were wrong with a confidence of at least `SURE`. `base` is the accuracy of always giving the most
+    frequent answer of these rows, NaN where answers are neither labels nor choices. By kind of answer: labels have
+    `confusion` and `classes`; numbers `residuals`; choices `places`; entities `entities`, `faults` and the `confusion`
+    of their types. What does not belong is None or empty, as is everything when there is no row.
     """
 
     rows: int
@@ -67,6 +68,7 @@ class Overview:
     upper: float
     mean_loss: float
     sure_errors: int = 0
+    base: float = float("nan")
     confusion: ConfusionMatrix | None = None
     classes: ClassReport | None = None
     residuals: Residuals | None = None
@@ -216,6 +218,7 @@ def sum_up(table: ErrorTable, *, places: Integers | None = None) -> Overview:
         upper=float(upper),
         mean_loss=float(known.mean()) if len(known) else float("nan"),
         sure_errors=int((~table.correct[every] & (table.confidence[every] >= SURE)).sum()),
+        base=_measure_base(table, every),
     )
     match table.kind:
         case "label":
@@ -232,6 +235,12 @@ def sum_up(table: ErrorTable, *, places: Integers | None = None) -> Overview:
                 entities=_score_entities(table, every),
                 faults=count_faults(table, places=places),
             )
+
+
+def _measure_base(table: ErrorTable, places: Integers) -> float:
+    if table.kind not in ("label", "choice"):
+        return float("nan")
+    return float(np.bincount(table.gold_codes[places]).max()) / len(places)
 
 
 def _count_places(table: ErrorTable, places: Integers) -> tuple[PlaceCount, ...]:

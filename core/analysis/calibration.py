@@ -45,8 +45,9 @@ class Reliability:
 class ThresholdSweep:
     """What becomes of one label when it is said from probability t on, for G thresholds; everything (G,).
 
-    Shares are in [0, 1] and 0 where they have nothing to be a share of. `best` is the place of the largest F1, the
-    first of equals; it was chosen on these rows and will do a little worse on others. `rows` had probabilities.
+    Shares are in [0, 1], and NaN where they have nothing to be a share of: precision where the label is never said.
+    `best` is the place of the largest F1, the first of equals; it was chosen on these rows and will do a little worse
+    on others. `rows` had probabilities.
     """
 
     label: str
@@ -151,7 +152,7 @@ def sweep_thresholds(table: ErrorTable, label: str, *, steps: int = 100) -> Thre
         recall=recall,
         f1=f1,
         accuracy=(true_positives + true_negatives) / len(scores),
-        best=int(f1.argmax()),
+        best=int(np.nan_to_num(f1).argmax()),
         rows=len(scores),
     )
 
@@ -183,4 +184,4 @@ def _count_from(scores: Floats, thresholds: Floats) -> Integers:
 
 
 def _divide(part: Integers, whole: Integers) -> Floats:
-    return np.where(whole > 0, part / np.maximum(whole, 1), 0.0)
+    return np.where(whole > 0, part / np.maximum(whole, 1), math.nan)

@@ -34,6 +34,7 @@ SHORTCUTS: Mapping[str, str] = MappingProxyType(
         "j k": "rows",
         "1 … 9": "tags",
         "u": "undo",
+        "Esc": "leave",
     }
 )
 

@@ -32,11 +32,13 @@ from sklearn.metrics import precision_recall_fscore_support
 
 code = table.labels.index({label!r})
 told = ~np.isnan(table.probabilities[:, code])
-said = table.probabilities[told, code] >= {threshold}
-precision, recall, f1, _ = precision_recall_fscore_support(
-    table.gold_codes[told] == code, said, average="binary", zero_division=0
-)
-result["at"] = {{"precision": round(precision, 4), "recall": round(recall, 4), "f1": round(f1, 4)}}
+said, gold = table.probabilities[told, code] >= {threshold}, table.gold_codes[told] == code
+precision, recall, f1, _ = precision_recall_fscore_support(gold, said, average="binary", zero_division=0)
+result["at"] = {{
+    "precision": round(precision, 4) if said.any() else None,  # of nobody there is no share
+    "recall": round(recall, 4) if gold.any() else None,
+    "f1": round(f1, 4) if said.any() or gold.any() else None,
+}}
 """
         if known.kind == "label"
         else ""

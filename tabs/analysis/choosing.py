@@ -39,6 +39,7 @@ _EXHIBITS: Mapping[str, tuple[Kind, ...]] = MappingProxyType(
     }
 )
 """The exhibits of error analysis by the kinds of answers that they can show."""
+SAMPLE = "sample:"  # before the name of data of our own
 BUNDLED = tuple(preset.id for preset in HEADS if preset.bundled and preset.id in OFFERED)
 
 
@@ -55,10 +56,18 @@ def chips(room: Room, *names: str, reset: Mapping[str, Any]) -> None:
     gr.HTML(f'<div class="lab-chips" role="group">{buttons}</div>', js_on_load=None, apply_default_css=False)
 
 
-def label(name: str, locale: Locale) -> str:
-    """A label of the data, and what it means where that is known."""
-    key = f"analysis.label.{name}"
-    return translate(key, locale) if key in words(locale) else name
+def label(name: str, locale: Locale, data: str) -> str:
+    """A label as the page calls it: in words where the data are a bundled sample, as it is written in a visitor's file.
+
+    Args:
+        name: the label as the data have it; a type of named entities too.
+        locale: language of the words.
+        data: where the rows are from, as in `core.analysis.browsing.Provenance`.
+    """
+    if not data.startswith(SAMPLE):
+        return name
+    keys = (f"tour.{part}.{name}" for part in ("label", "type"))
+    return next((translate(key, locale) for key in keys if key in words(locale)), name)
 
 
 def name_model(model: str, locale: Locale) -> str:
@@ -69,8 +78,8 @@ def name_model(model: str, locale: Locale) -> str:
 
 def name_data(data: str, locale: Locale) -> str:
     """What the page calls a sample or a file."""
-    key = f"analysis.data.{data.removeprefix('sample:')}"
-    return translate(key, locale) if data.startswith("sample:") and key in words(locale) else data
+    key = f"analysis.data.{data.removeprefix(SAMPLE)}"
+    return translate(key, locale) if data.startswith(SAMPLE) and key in words(locale) else data
 
 
 def tell_source(source: Provenance, locale: Locale) -> str:

@@ -91,13 +91,15 @@ def _overview(result: Browsed, locale: Locale) -> str:
     told = choosing.tell_source(result.source, locale)
     if not found.rows:
         return told
-    return pictures.numbers(_figures(result, locale)) + told + _picture(result, found, locale)
+    read = pictures.note(translate(f"errors.read.{result.source.kind}", locale))
+    return pictures.numbers(_figures(result, locale)) + told + read + _picture(result, found, locale)
 
 
 def _figures(result: Browsed, locale: Locale) -> list[tuple[str, str]]:
     found = result.overview
     wrong = found.rows - found.right
-    figures = [(translate("analysis.figure.wrong", locale), f"{wrong:,} / {found.rows:,}")]
+    unit = "analysis.figure.wrong" if found.entities is None else "analysis.figure.wrong.texts"
+    figures = [(translate(unit, locale), f"{wrong:,} / {found.rows:,}")]
     if found.residuals is not None:
         for name in ("mae", "spearman"):
             figures.append((translate(f"analysis.report.{name}", locale), f"{getattr(found.residuals, name):.2f}"))
@@ -107,6 +109,8 @@ def _figures(result: Browsed, locale: Locale) -> list[tuple[str, str]]:
         translate(key, locale),
         f"{found.accuracy:.1%} ({found.lower:.0%}–{found.upper:.0%})",
     ))  # fmt: skip
+    if not math.isnan(found.base):
+        figures.append((translate(f"analysis.figure.base.{result.source.kind}", locale), f"{found.base:.1%}"))
     if found.entities is not None:
         figures.append((translate("analysis.report.f1", locale), f"{found.entities.f1:.3f}"))
     elif not math.isnan(found.mean_loss):
@@ -122,25 +126,37 @@ def _picture(result: Browsed, found: Overview, locale: Locale) -> str:
             found.residuals, tolerance=result.source.tolerance, opened=result.opened, locale=locale
         )
         picture = pictures.twin(drawn, scatter.draw_sums(found.residuals, locale), locale)
-        read = "".join(draw_row(one, "number", locale) for one in result.rows if one.row.place == result.opened)
+        read = "".join(
+            draw_row(one, "number", locale, result.source.data) for one in result.rows if one.row.place == result.opened
+        )
         return f'<div class="lab-columns"><div>{picture}</div><div>{read}</div></div>' if read else picture
     if found.places:
         return _places(found, locale)
     if found.faults is not None and found.confusion is not None:
         caption = translate("analysis.matrix.entities", locale)
         table = matrix.draw_matrix(
-            found.confusion, gold=gold, predicted=predicted, caption=caption, locale=locale, filters=False
+            found.confusion,
+            gold=gold,
+            predicted=predicted,
+            caption=caption,
+            locale=locale,
+            data=result.source.data,
+            filters=False,
         )
+        title = translate("analysis.faults.counted", locale, count=f"{sum(found.faults.values()):,}")
         entries = [
             pictures.Bar(translate(f"analysis.fault.{name}", locale), count, f"{count:,}")
             for name, count in found.faults.items()
         ]
-        return pictures.twin(pictures.bars(entries, title=translate("analysis.faults", locale)), table, locale)
+        return pictures.twin(pictures.bars(entries, title=title), table, locale)
     if found.confusion is None or found.classes is None:
         return ""
     caption = translate("analysis.matrix", locale)
-    drawn = matrix.draw_matrix(found.confusion, gold=gold, predicted=predicted, caption=caption, locale=locale)
-    return pictures.twin(drawn, matrix.draw_classes(found.classes, locale), locale)
+    data = result.source.data
+    drawn = matrix.draw_matrix(
+        found.confusion, gold=gold, predicted=predicted, caption=caption, locale=locale, data=data
+    )
+    return pictures.twin(drawn, matrix.draw_classes(found.classes, locale, data), locale)
 
 
 def _places(found: Overview, locale: Locale) -> str:
@@ -215,7 +231,7 @@ EXHIBIT = Exhibit(
     steps=(
         Step({"gold": "negative", "predicted": "positive"}),
         Step({"order": "confidence", "outcome": "wrong"}),
-        Step({"source": "similarity"}),
+        Step({"source": "similarity", **NOTHING_CHOSEN}),
     ),
     jobs=(uploading.KIND, choosing.PREDICTING, tagging.KIND),
     routes=lambda context: tagging.routes(Query, choose, context),

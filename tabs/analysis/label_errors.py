@@ -61,7 +61,7 @@ def show(result: Doubts, locale: Locale) -> tuple[str, ...]:
 
 
 def _summary(result: Doubts, locale: Locale) -> str:
-    errors = result.errors
+    errors, data = result.errors, result.source.data
     figures = [
         (translate("label-errors.suspects", locale), f"{len(errors.suspects):,} / {errors.rows:,}"),
         (translate("label-errors.estimated", locale), f"{errors.estimated_share:.0%}"),
@@ -74,13 +74,13 @@ def _summary(result: Doubts, locale: Locale) -> str:
         ))  # fmt: skip
     key = "crossed" if errors.origin == "cross_validation" else "model" if errors.out_of_sample else "unknown"
     rows = [
-        (label(one, locale), f"{threshold:.3f}", *(int(count) for count in counts))
+        (label(one, locale, data), f"{threshold:.3f}", *(int(count) for count in counts))
         for one, threshold, counts in zip(errors.labels, errors.thresholds, errors.confident, strict=True)
     ]
     columns = [
         translate("label-errors.given", locale),
         translate("label-errors.threshold", locale),
-        *(translate("label-errors.really", locale, label=label(one, locale)) for one in errors.labels),
+        *(translate("label-errors.really", locale, label=label(one, locale, data)) for one in errors.labels),
     ]
     table = pictures.table(
         columns,
@@ -106,14 +106,14 @@ def _suspects(result: Doubts, locale: Locale) -> str:
     head = "".join(
         f'<th scope="col">{html.escape(translate(f"label-errors.column.{name}", locale))}</th>' for name in names
     )
-    body = "".join(_row(one, locale) for one in result.rows)
+    body = "".join(_row(one, result.source.data, locale) for one in result.rows)
     return (
         f'{heading}<table class="lab-rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
         f"{_pager(result, locale)}"
     )
 
 
-def _row(one: DoubtedRow, locale: Locale) -> str:
+def _row(one: DoubtedRow, data: str, locale: Locale) -> str:
     text = html.escape(" ／ ".join(one.row.texts))
     planted = (
         f'<span class="lab-tag">{html.escape(translate("label-errors.mark", locale))}</span> ' if one.planted else ""
@@ -123,8 +123,8 @@ def _row(one: DoubtedRow, locale: Locale) -> str:
     )
     return (
         f'<tr class="lab-row"><td class="lab-row-index">{one.row.index}</td>'
-        f'<td data-name="{given}">{html.escape(one.row.gold)}</td>'
-        f'<td data-name="{suggested}">{html.escape(one.suggested)}</td>'
+        f'<td data-name="{given}">{html.escape(label(one.row.gold, locale, data))}</td>'
+        f'<td data-name="{suggested}">{html.escape(label(one.suggested, locale, data))}</td>'
         f'<td class="lab-number" data-name="{margin}">{one.margin:+.2f}</td>'
         f'<td class="lab-row-text">{planted}{text}</td></tr>'
     )

@@ -13,7 +13,14 @@ from tabs.analysis.choosing import label
 
 
 def draw_matrix(
-    matrix: ConfusionMatrix, *, gold: str, predicted: str, caption: str, locale: Locale, filters: bool = True
+    matrix: ConfusionMatrix,
+    *,
+    gold: str,
+    predicted: str,
+    caption: str,
+    locale: Locale,
+    data: str,
+    filters: bool = True,
 ) -> str:
     """The matrix with counts and the share of each row.
 
@@ -23,9 +30,12 @@ def draw_matrix(
         predicted: likewise.
         caption: what is counted.
         locale: language of the words.
+        data: where the rows are from, see `choosing.label`.
         filters: whether cells set the query fields ``gold`` and ``predicted``.
     """
-    names = [translate("analysis.outside", locale) if one == OUTSIDE else label(one, locale) for one in matrix.labels]
+    names = [
+        translate("analysis.outside", locale) if one == OUTSIDE else label(one, locale, data) for one in matrix.labels
+    ]
     corner = translate("analysis.matrix.corner", locale)
     head = "".join(
         f'<th scope="col">{_side(name, one, "predicted", predicted, filters)}</th>'
@@ -67,11 +77,11 @@ def _side(name: str, one: str, field: str, chosen: str, filters: bool) -> str:
     return foot.pick_button(html.escape(name), fields, style=f"lab-chip{' lab-chosen' if one == chosen else ''}")
 
 
-def draw_classes(report: ClassReport, locale: Locale) -> str:
+def draw_classes(report: ClassReport, locale: Locale, data: str) -> str:
     """Precision, recall and F1 of each label."""
     names = ("label", "precision", "recall", "f1", "support")
     rows: list[Sequence[str]] = [
-        (label(one, locale), f"{precision:.3f}", f"{recall:.3f}", f"{f1:.3f}", f"{support:,}")
+        (label(one, locale, data), f"{precision:.3f}", f"{recall:.3f}", f"{f1:.3f}", f"{support:,}")
         for one, precision, recall, f1, support in zip(
             report.labels, report.precision, report.recall, report.f1, report.support, strict=True
         )

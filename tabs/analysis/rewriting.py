@@ -16,7 +16,7 @@ from core.tasks.attribution import METHODS, WordAttribution
 from tabs._kit import pictures
 from tabs._kit.exhibit import Exhibit, Prediction, Step
 from tabs._kit.room import Room
-from tabs.analysis.choosing import label
+from tabs.analysis.choosing import SAMPLE, label
 from tabs.analysis.rewriting_script import snippet
 from tabs.analysis.rows import share
 
@@ -84,9 +84,9 @@ def show(result: Rewriting, locale: Locale) -> tuple[str, ...]:
 def _answers(result: Rewriting, locale: Locale) -> str:
     place = result.labels.index(result.label)
     before, after = result.before.probabilities, result.after.probabilities
-    said = label(result.labels[after.index(max(after))], locale)
+    said = label(result.labels[after.index(max(after))], locale, SAMPLE)
     change = 100 * (after[place] - before[place])
-    name = label(result.label, locale)
+    name = label(result.label, locale, SAMPLE)
     figures = [
         (translate("rewriting.before", locale), f"{name} {share(before[place])}"),
         (translate("rewriting.after", locale), f"{said} {share(max(after))}"),
@@ -104,13 +104,14 @@ def _answers(result: Rewriting, locale: Locale) -> str:
                 )
                 for version, verdict in (("before", result.before), ("after", result.after))
             ],
-            title=label(one, locale),
+            title=label(one, locale, SAMPLE),
             high=1.0,
         )
         for n, one in enumerate(result.labels)
     )
     rows = [
-        (one, f"{p:.4f}", f"{q:.4f}", f"{q - p:+.4f}") for one, p, q in zip(result.labels, before, after, strict=True)
+        (label(one, locale, SAMPLE), f"{p:.4f}", f"{q:.4f}", f"{q - p:+.4f}")
+        for one, p, q in zip(result.labels, before, after, strict=True)
     ]
     columns = [translate(f"rewriting.{name}", locale) for name in ("label", "before", "after", "difference")]
     table = pictures.table(columns, rows, caption=title, numeric=(1, 2, 3))
@@ -138,17 +139,19 @@ def _additions(result: Rewriting, locale: Locale) -> str:
     if not result.additions:
         return ""
     place = result.labels.index(result.label)
-    name = label(result.label, locale)
+    name = label(result.label, locale, SAMPLE)
     first = result.before.probabilities[place]
     bars = [pictures.Bar(translate("rewriting.nothing", locale), first, share(first))]
     rows = []
     for phrase, verdict in zip(result.phrases, result.additions, strict=True):
         now = verdict.probabilities[place]
         said = result.labels[verdict.probabilities.index(max(verdict.probabilities))]
-        flipped = translate("rewriting.flipped", locale, label=label(said, locale)) if said != result.label else ""
+        flipped = (
+            translate("rewriting.flipped", locale, label=label(said, locale, SAMPLE)) if said != result.label else ""
+        )
         points = f"{share(now)} ({100 * (now - first):+.0f})"
         bars.append(pictures.Bar(f"+ {phrase}", now, points, pick={"edited": verdict.text}, note=flipped))
-        rows.append((phrase, said, f"{now:.4f}", f"{now - first:+.4f}"))
+        rows.append((phrase, label(said, locale, SAMPLE), f"{now:.4f}", f"{now - first:+.4f}"))
     title = translate("rewriting.additions", locale, label=name)
     columns = [translate(f"rewriting.{one}", locale) for one in ("phrase", "said", "probability", "difference")]
     table = pictures.table(columns, rows, caption=title, numeric=(2, 3))
@@ -166,7 +169,7 @@ def _words(result: Rewriting, locale: Locale) -> str:
         for version, one in zip(("before", "after"), result.words, strict=True)
     )
     method = result.words[0].method
-    unit = translate(f"rewriting.unit.{method}", locale, label=label(result.label, locale))
+    unit = translate(f"rewriting.unit.{method}", locale, label=label(result.label, locale, SAMPLE))
     rows = [
         (translate(f"rewriting.{version}", locale), word.word, f"{word.score:+.4f}")
         for version, one in zip(("before", "after"), result.words, strict=True)

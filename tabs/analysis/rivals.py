@@ -19,6 +19,7 @@ from tabs._kit import foot, pictures
 from tabs._kit.exhibit import Exhibit, JobKind, Prediction, Step
 from tabs._kit.room import Room
 from tabs.analysis import choosing, uploading
+from tabs.analysis.choosing import label
 from tabs.analysis.rivals_script import snippet
 from tabs.analysis.rows import QUOTED, mark
 
@@ -123,17 +124,17 @@ def _rows(result: Rivals, locale: Locale) -> str:
 
 
 def _row(one: SharedRow, result: Rivals, columns: Sequence[str], locale: Locale) -> str:
-    kind = result.sources[0].kind
+    kind, data = result.sources[0].kind, result.sources[0].data
     called = [html.escape(name) for name in columns]
     cells = "".join(
         f'<td class="lab-row-answer" data-name="{name}">'
-        f"{mark(row.correct, locale)} {html.escape(_answer_of(row.predicted, row.texts, kind))}"
+        f"{mark(row.correct, locale)} {html.escape(_answer_of(row.predicted, row.texts, kind, data, locale))}"
         f"{_confidence(row.confidence)}</td>"
         for name, row in ((called[2], one.first), (called[3], one.second))
     )
     text = " ／ ".join(one.first.texts)
     text = text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
-    gold = html.escape(_answer_of(one.first.gold, one.first.texts, kind))
+    gold = html.escape(_answer_of(one.first.gold, one.first.texts, kind, data, locale))
     return (
         f'<tr class="lab-row"><td class="lab-row-index">{one.first.index}</td>'
         f'<td class="lab-row-answer" data-name="{called[1]}">{gold}</td>{cells}'
@@ -141,14 +142,15 @@ def _row(one: SharedRow, result: Rivals, columns: Sequence[str], locale: Locale)
     )
 
 
-def _answer_of(answer: str, texts: tuple[str, ...], kind: str) -> str:
+def _answer_of(answer: str, texts: tuple[str, ...], kind: str, data: str, locale: Locale) -> str:
     if kind == "choice":
         return texts[int(answer) + 1] if int(answer) + 1 < len(texts) else answer
     if kind == "number":
         return f"{float(answer):.2f}"
     if kind == "entities":
-        return "、".join(f"{texts[0][start:end]}/{name}" for start, end, name in json.loads(answer)) or "–"
-    return answer
+        spans = [f"{texts[0][start:end]}/{label(name, locale, data)}" for start, end, name in json.loads(answer)]
+        return "、".join(spans) or "–"
+    return label(answer, locale, data)
 
 
 def _confidence(value: float) -> str:

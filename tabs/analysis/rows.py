@@ -85,9 +85,9 @@ def _chosen(result: Browsed, locale: Locale) -> str:
     """The filters that were set in the matrix or by typing, each with a cross that takes it away."""
     chosen, chips = result.chosen, []
     if chosen.gold:
-        chips.append(("gold", {"gold": ""}, label(chosen.gold[0], locale)))
+        chips.append(("gold", {"gold": ""}, label(chosen.gold[0], locale, result.source.data)))
     if chosen.predicted:
-        chips.append(("predicted", {"predicted": ""}, label(chosen.predicted[0], locale)))
+        chips.append(("predicted", {"predicted": ""}, label(chosen.predicted[0], locale, result.source.data)))
     if chosen.pattern:
         chips.append(("pattern", {"pattern": ""}, chosen.pattern))
     if not chips:
@@ -124,7 +124,7 @@ def _number_names(kind: str) -> tuple[str, ...]:
 
 
 def _row(one: ShownRow, result: Browsed, columns: int, locale: Locale) -> str:
-    row, kind = one.row, result.source.kind
+    row, kind, data = one.row, result.source.kind, result.source.data
     opened = row.place == result.opened
     numbers = {
         "residual": f"{row.residual:+.2f}" if not math.isnan(row.residual) else "–",
@@ -142,12 +142,12 @@ def _row(one: ShownRow, result: Browsed, columns: int, locale: Locale) -> str:
     drawn = (
         f'<tr class="lab-row{" lab-opened" if opened else ""}" data-index="{row.index}">'
         f'<td class="lab-row-index">{row.index}</td>'
-        f'<td class="lab-row-answer">{mark(row.correct, locale)} {_answer(one, kind, locale)}</td>{cells}'
+        f'<td class="lab-row-answer">{mark(row.correct, locale)} {_answer(one, kind, locale, data)}</td>{cells}'
         f'<td class="lab-row-text"><button type="button" data-pick="{pick}" aria-expanded="{str(opened).lower()}">'
         f'{html.escape(quoted)}</button><span class="lab-row-tags"></span></td></tr>'
     )
     if opened:
-        drawn += f'<tr class="lab-detail"><td colspan="{columns}">{draw_row(one, kind, locale)}</td></tr>'
+        drawn += f'<tr class="lab-detail"><td colspan="{columns}">{draw_row(one, kind, locale, data)}</td></tr>'
     return drawn
 
 
@@ -158,7 +158,7 @@ def mark(correct: bool, locale: Locale) -> str:
     return f'<span class="lab-{outcome}" role="img" aria-label="{told}">{"○" if correct else "✕"}</span>'
 
 
-def _answer(one: ShownRow, kind: str, locale: Locale) -> str:
+def _answer(one: ShownRow, kind: str, locale: Locale, data: str) -> str:
     """Gold and predicted, where they differ with an arrow between them."""
     row = one.row
     match kind:
@@ -176,7 +176,7 @@ def _answer(one: ShownRow, kind: str, locale: Locale) -> str:
                 " ".join(f"{translate(f'analysis.fault.{name}', locale)} {count}" for name, count in counts.items())
             )
         case _:
-            names = [row.gold, row.predicted]
+            names = [label(answer, locale, data) for answer in (row.gold, row.predicted)]
     return html.escape(names[0] if row.correct else f"{names[0]} → {names[1]}")
 
 
@@ -185,24 +185,31 @@ def _choice(texts: Sequence[str], answer: str) -> str:
     return texts[number] if number < len(texts) else answer
 
 
-def draw_row(one: ShownRow, kind: str, locale: Locale) -> str:
-    """The whole texts, what the model thought of each answer, and where its loss comes from."""
+def draw_row(one: ShownRow, kind: str, locale: Locale, data: str) -> str:
+    """The whole texts, what the model thought of each answer, and where its loss comes from.
+
+    Args:
+        one: the row.
+        kind: of its answers.
+        locale: language of the words.
+        data: where it is from, see `choosing.label`.
+    """
     row = one.row
     match kind:
         case "entities":
-            return _spans(one, locale) + _formula(one, kind, locale)
+            return _spans(one, locale, data) + _formula(one, kind, locale, data)
         case "choice":
             texts = _quote(row.texts[:1])
         case _:
             texts = _quote(row.texts)
-    return texts + _bars(one, kind, locale) + _formula(one, kind, locale)
+    return texts + _bars(one, kind, locale, data) + _formula(one, kind, locale, data)
 
 
 def _quote(texts: Sequence[str]) -> str:
     return f'<figure class="lab-text">{"".join(f"<p>{html.escape(text)}</p>" for text in texts)}</figure>'
 
 
-def _bars(one: ShownRow, kind: str, locale: Locale) -> str:
+def _bars(one: ShownRow, kind: str, locale: Locale, data: str) -> str:
     row = one.row
     if kind == "number":
         entries = [
@@ -218,7 +225,7 @@ def _bars(one: ShownRow, kind: str, locale: Locale) -> str:
         told = [*kept, *(entry for entry in told if entry[0] == row.gold and entry not in kept)]
     entries = []
     for name, p in told:
-        shown = _choice(row.texts, name) if kind == "choice" else label(name, locale)
+        shown = _choice(row.texts, name) if kind == "choice" else label(name, locale, data)
         marks = [
             translate(f"analysis.column.{side}", locale)
             for side, answer in (("gold", row.gold), ("predicted", row.predicted))
@@ -228,7 +235,7 @@ def _bars(one: ShownRow, kind: str, locale: Locale) -> str:
     return pictures.bars(entries, title=translate("analysis.bars.label", locale), high=1.0)
 
 
-def _formula(one: ShownRow, kind: str, locale: Locale) -> str:
+def _formula(one: ShownRow, kind: str, locale: Locale, data: str) -> str:
     """How the loss of this very row comes about."""
     row = one.row
     lines = []
@@ -240,7 +247,7 @@ def _formula(one: ShownRow, kind: str, locale: Locale) -> str:
         lines.append(f"{translate('analysis.column.loss', locale)} = ({row.residual:+.3f})² = {row.residual**2:.3f}")
     elif not math.isnan(row.loss):
         gold = dict(row.probabilities).get(row.gold, math.nan)
-        name = _choice(row.texts, row.gold) if kind == "choice" else row.gold
+        name = _choice(row.texts, row.gold) if kind == "choice" else label(row.gold, locale, data)
         if kind in ("label", "choice") and not math.isnan(gold) and math.isclose(
             -math.log(max(gold, 1e-300)), row.loss, rel_tol=1e-2, abs_tol=1e-3
         ):  # fmt: skip
@@ -255,20 +262,20 @@ def _formula(one: ShownRow, kind: str, locale: Locale) -> str:
     return pictures.formula(lines)
 
 
-def _spans(one: ShownRow, locale: Locale) -> str:
+def _spans(one: ShownRow, locale: Locale, data: str) -> str:
     """The sentence twice: with the entities that are right, and with those that were found."""
     text = one.row.texts[0]
     wrong = {span for fault in one.faults for span in (fault.gold, fault.predicted) if span is not None}
     drawn = "".join(
         f"<figcaption>{html.escape(translate(f'analysis.column.{side}', locale))}</figcaption>"
-        f"<p>{_mark(text, spans, wrong)}</p>"
+        f"<p>{_mark(text, spans, wrong, locale, data)}</p>"
         for side, spans in (("gold", one.gold), ("predicted", one.predicted))
     )
     listed = [
         (
             translate(f"analysis.fault.{fault.fault}", locale),
-            _span(text, fault.gold),
-            _span(text, fault.predicted),
+            _span(text, fault.gold, locale, data),
+            _span(text, fault.predicted, locale, data),
         )
         for fault in one.faults
     ]
@@ -277,7 +284,7 @@ def _spans(one: ShownRow, locale: Locale) -> str:
     return f'<figure class="lab-text">{drawn}</figure>{table}'
 
 
-def _mark(text: str, spans: Sequence[EntitySpan], wrong: set[EntitySpan]) -> str:
+def _mark(text: str, spans: Sequence[EntitySpan], wrong: set[EntitySpan], locale: Locale, data: str) -> str:
     parts, place = [], 0
     for span in sorted(spans):
         if span.start < place:
@@ -286,14 +293,14 @@ def _mark(text: str, spans: Sequence[EntitySpan], wrong: set[EntitySpan]) -> str
         style = "lab-piece lab-fault" if span in wrong else "lab-piece"
         parts.append(
             f'<span class="{style}">{html.escape(text[span.start : span.end])} '
-            f"<small>{html.escape(span.label)}</small></span>"
+            f"<small>{html.escape(label(span.label, locale, data))}</small></span>"
         )
         place = span.end
     return "".join([*parts, html.escape(text[place:])])
 
 
-def _span(text: str, span: EntitySpan | None) -> str:
-    return "–" if span is None else f"{text[span.start : span.end]}（{span.label}）"
+def _span(text: str, span: EntitySpan | None, locale: Locale, data: str) -> str:
+    return "–" if span is None else f"{text[span.start : span.end]}（{label(span.label, locale, data)}）"
 
 
 def _pager(result: Browsed, locale: Locale) -> str:

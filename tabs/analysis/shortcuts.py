@@ -98,7 +98,7 @@ def _terms(result: Clues, locale: Locale) -> str:
         return ""
     chips = "".join(
         foot.pick_button(
-            html.escape(label(one, locale) if one else translate("shortcuts.all_labels", locale)),
+            html.escape(label(one, locale, result.source.data) if one else translate("shortcuts.all_labels", locale)),
             {"label": one, "term": ""},
             style=f"lab-chip{' lab-chosen' if one == result.label else ''}",
         )
@@ -123,7 +123,7 @@ def _terms(result: Clues, locale: Locale) -> str:
     )
     terms = result.skewed.terms
     further = {
-        translate("analysis.report.label", locale): [one.label for one in terms],
+        translate("analysis.report.label", locale): [label(one.label, locale, result.source.data) for one in terms],
         translate("analysis.column.gold", locale): [str(one.gold) for one in terms],
         translate("analysis.column.predicted", locale): [str(one.predicted) for one in terms],
         translate("analysis.outcome.wrong", locale): [str(one.wrong) for one in terms],
@@ -143,7 +143,7 @@ def _share(one: SkewedTerm, result: Clues, chosen: str, locale: Locale) -> Share
     other = one.predicted if result.side == "gold" else one.gold
     mine = one.term == chosen
     return Share(
-        f"{one.term}（{one.label}）",
+        f"{one.term}（{label(one.label, locale, result.source.data)}）",
         one.share,
         one.lower,
         one.upper,
@@ -159,10 +159,10 @@ def _chosen(result: Clues, locale: Locale) -> str:
     one = result.chosen
     if one is None:
         return ""
-    rule = one.rule
+    rule, data = one.rule, result.source.data
     told = translate(
-        "shortcuts.rule", locale, term=one.term, label=label(rule.label, locale),
-        otherwise=label(rule.otherwise, locale), accuracy=f"{rule.accuracy:.1%}", base=f"{rule.base:.1%}",
+        "shortcuts.rule", locale, term=one.term, label=label(rule.label, locale, data),
+        otherwise=label(rule.otherwise, locale, data), accuracy=f"{rule.accuracy:.1%}", base=f"{rule.base:.1%}",
     )  # fmt: skip
     entries = [
         Share(
@@ -174,7 +174,7 @@ def _chosen(result: Clues, locale: Locale) -> str:
         )
         for score in one.slices
     ]
-    rows = _rows(one, locale)
+    rows = _rows(one, data, locale)
     title = translate("shortcuts.slices", locale)
     return (
         f'<section class="lab-card-open">{pictures.heading(translate("shortcuts.closer", locale, term=one.term))}'
@@ -182,15 +182,16 @@ def _chosen(result: Clues, locale: Locale) -> str:
     )
 
 
-def _rows(one: TermReport, locale: Locale) -> str:
+def _rows(one: TermReport, data: str, locale: Locale) -> str:
     """A few texts that have the sign."""
     title = html.escape(translate("shortcuts.rows", locale, term=one.term))
     names = [translate(f"analysis.{name}", locale) for name in ("column.index", "column.answer", "report.text")]
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in names)
+    answers = [" → ".join(label(answer, locale, data) for answer in (row.gold, row.predicted)) for row in one.rows]
     body = "".join(
-        f'<tr><td class="lab-row-index">{row.index}</td><td>{html.escape(f"{row.gold} → {row.predicted}")}</td>'
+        f'<tr><td class="lab-row-index">{row.index}</td><td>{html.escape(answer)}</td>'
         f'<td class="lab-row-text">{html.escape(" ／ ".join(row.texts))}</td></tr>'
-        for row in one.rows
+        for row, answer in zip(one.rows, answers, strict=True)
     )
     return (
         f'<table class="lab-rows"><caption class="lab-note">{title}'

@@ -110,7 +110,7 @@ def _name(one: SliceScore, result: Parts, locale: Locale) -> str:
     if result.by == LENGTH:
         return translate("slices.characters", locale, span=one.value)
     if result.by == GOLD:
-        return label(one.value, locale)
+        return label(one.value, locale, result.source.data)
     if result.by == WORD:
         return translate(f"slices.{one.value}", locale)
     key = f"slices.value.{one.value}"

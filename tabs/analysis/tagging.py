@@ -7,6 +7,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Body, HTTPException, Request, Response
@@ -31,11 +32,24 @@ from tabs._kit.foot import attribute
 
 JOB = "take-away"
 TAKEN = "taken"  # the folder inside a workspace
-STARTERS = 5  # tags that are offered before there are any
+_COMMON = ("knowledge", "gold")
+_ENTITIES = ("short", "rare", "borders", "kind", "gold")
+STARTERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "classification": ("irony", "negation", "mixed", *_COMMON),
+        "pair-classification": ("negation", "overlap", "wording", *_COMMON),
+        "similarity": ("overlap", "wording", "number", *_COMMON),
+        "multiple-choice": ("negation", "close", "overlap", *_COMMON),
+        "tagging": _ENTITIES,
+        "tagging-crf": _ENTITIES,
+    }
+)
+"""Tags that are offered before there are any, by task."""
 ROOM = 6  # bytes of a bundle for each character of the texts, and a megabyte
 CHUNK = 1_000_000  # bytes of a file at a time
 TOLD = (
-    "title", "keys", "new", "undo", "redo", "all", "csv", "bundle", "given", "taken", "undone", "everything", "offline",
+    "title", "keys", "armed", "new", "undo", "redo", "all", "csv", "bundle", "given", "taken", "undone", "everything",
+    "offline",
 )  # fmt: skip
 
 Choose = Callable[[Any, Kind], tuple[Filter, Order, bool]]
@@ -44,7 +58,7 @@ Choose = Callable[[Any, Kind], tuple[Filter, Order, bool]]
 def draw_bar(result: Browsed, locale: Locale) -> str:
     """Where the page's script puts the tags with their counts, the box for a new one, and what can be taken away."""
     told = {name: words(locale)[f"analysis.tags.{name}"] for name in TOLD}  # as they are: the script fills them in
-    starters = [translate(f"analysis.tag.{number}", locale) for number in range(STARTERS)]
+    starters = [translate(f"analysis.tag.{name}", locale) for name in STARTERS[result.source.task]]
     return (
         f'<lab-tags data-words="{attribute(told)}" data-starters="{attribute(starters)}" data-job="{JOB}"'
         f' data-longest="{LONGEST_TAG}" data-source="{html.escape(result.source.source)}"'

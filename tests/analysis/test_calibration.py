@@ -91,7 +91,8 @@ def test_a_threshold_by_hand() -> None:
     # At 0.8 the rows of 0.9 and 0.8 are called positive.
     assert [int(of[8]) for of in (sweep.true_positives, sweep.false_positives, sweep.false_negatives)] == [1, 1, 1]
     assert (sweep.precision[8], sweep.recall[8], sweep.f1[8], sweep.accuracy[8]) == (0.5, 0.5, 0.5, 0.5)
-    assert (sweep.precision[10], sweep.recall[10], sweep.f1[10]) == (0.0, 0.0, 0.0)
+    assert math.isnan(sweep.precision[10])  # nobody is called positive: 0 / 0
+    assert (sweep.recall[10], sweep.f1[10]) == (0.0, 0.0)
     assert (sweep.precision[0], sweep.recall[0]) == (0.5, 1.0)
     assert sweep.best == 2  # from 0.2 to 0.4 all positives and one negative; the first of equals
     assert apply_threshold(table, "positive", 0.4).tolist() == [True, True, True, False]
@@ -103,7 +104,8 @@ def test_a_sweep_is_scikit_learns() -> None:
     gold = table.gold == "c1"
     for place, threshold in enumerate(sweep.thresholds):
         said = apply_threshold(table, "c1", threshold)
-        assert sweep.precision[place] == pytest.approx(precision_score(gold, said, zero_division=0))
+        wanted = precision_score(gold, said, zero_division=math.nan)
+        assert sweep.precision[place] == pytest.approx(wanted, nan_ok=True)
         assert sweep.recall[place] == pytest.approx(recall_score(gold, said))
         assert sweep.f1[place] == pytest.approx(f1_score(gold, said))
         assert sweep.accuracy[place] == pytest.approx((gold == said).mean())

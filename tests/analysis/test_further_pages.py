@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from pathlib import Path
@@ -19,7 +20,7 @@ from core.analysis.storage import Opened
 from core.analysis.table import ErrorTable
 from core.analysis.trust import STEPS, examine_trust
 from core.errors import InvalidInput
-from core.i18n import LOCALES
+from core.i18n import LOCALES, translate
 from core.jobs import finish
 from core.values import as_json
 from tabs.analysis import calibration, label_errors, rivals, slices
@@ -50,6 +51,28 @@ def test_a_threshold_says_the_label_from_there_on() -> None:
     assert (found.at, found.sweep.true_positives[found.at], found.sweep.false_positives[found.at]) == (90, 3, 1)
     assert examine_trust(Opened(SURE, "t"), label="nobody").label == SURE.labels[0]
     assert examine_trust(Opened(SURE, "t"), threshold=7.0).at == STEPS
+
+
+def test_where_the_label_is_never_said_precision_is_a_dash_and_its_line_ends() -> None:
+    found = examine_trust(Opened(SURE, "t"), label="positive", threshold=0.97)
+    assert calibration.evidence(found)["at"] == {"precision": None, "recall": 0.0, "f1": 0.0}
+    for locale in LOCALES:
+        drawn = calibration.show(found, locale)[1]
+        assert f"<dt>{translate('analysis.report.precision', locale)}</dt><dd>–</dd>" in drawn
+        assert translate("calibration.undefined", locale, label="positive") in html.unescape(drawn)
+        said = examine_trust(Opened(SURE, "t"), label="positive", threshold=0.9)
+        assert translate("calibration.undefined", locale, label="positive") not in calibration.show(said, locale)[1]
+    ends = [float(x) for x in re.findall(r'lab-stroke-0" d="M[^"]*L([\d.]+),[\d.]+"', calibration.show(found, "ja")[1])]
+    assert ends == [95.0]  # the largest probability is .95
+
+
+def test_a_gap_has_its_sign() -> None:
+    """Right in four of five with .6, in one of one with .9, in three of four with .95."""
+    drawn = calibration.show(examine_trust(Opened(SURE, "t")), "en")[0]
+    told = re.findall(r'class="lab-(over|under)"[^>]*>([^<]*)<', drawn)
+    assert told == [("under", "+20"), ("under", "+10"), ("over", "−20")]
+    for name in ("bar", "said", "over", "under"):
+        assert translate(f"calibration.legend.{name}", "en") in drawn
 
 
 def test_probabilities_are_needed_and_labels_for_a_threshold() -> None:

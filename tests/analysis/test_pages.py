@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import json
+import math
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ import pytest
 
 from core.analysis.sources import called, open_source
 from core.errors import InvalidInput
-from core.i18n import LOCALES, translate
+from core.i18n import LOCALES, Locale, translate
 from core.jobs import Job, State
 from core.settings import LIMITS, ROOT, Settings
 from core.values import as_json
@@ -220,3 +221,75 @@ def test_a_link_never_names_what_a_visitor_brought() -> None:
     link = queries.to_link(Query(source="mine:secret.csv:" + "0" * 32, outcome="wrong"))
     assert "secret" not in json.dumps(link)
     assert errors.NOTHING_CHOSEN.keys() < set(queries.names(Query))
+
+
+@pytest.mark.parametrize(("source", "base"), [("sentiment", 0.5), ("inference", 1 / 3), ("choice", None)])
+def test_beside_the_accuracy_stands_that_of_always_saying_the_same(source: str, base: float | None) -> None:
+    result = explore(Query(source=source))
+    gold = open_source(source).table.gold.tolist()
+    wanted = max(gold.count(one) for one in set(gold)) / len(gold)
+    assert result.overview.base == pytest.approx(wanted)
+    if base is not None:
+        assert wanted == pytest.approx(base, abs=0.02)
+    drawn = html.unescape(show(result, "en")[0])
+    assert translate(f"analysis.figure.base.{result.source.kind}", "en") in drawn
+    assert f"{wanted:.1%}" in drawn
+
+
+@pytest.mark.parametrize("source", ["similarity", "tagging"])
+def test_where_there_is_no_most_frequent_answer_none_is_told(source: str) -> None:
+    assert math.isnan(explore(Query(source=source)).overview.base)
+
+
+def test_errors_of_entities_are_counted_with_their_unit() -> None:
+    result = explore(Query(source="tagging"))
+    assert result.overview.faults is not None
+    total = sum(result.overview.faults.values())
+    for locale in LOCALES:
+        drawn = html.unescape(show(result, locale)[0])
+        assert translate("analysis.faults.counted", locale, count=f"{total:,}") in drawn
+        assert translate("analysis.figure.wrong.texts", locale) in drawn
+
+
+@pytest.mark.parametrize(
+    ("source", "own", "others"),
+    [
+        ("sentiment", "irony", "short"),
+        ("inference", "overlap", "irony"),
+        ("similarity", "wording", "irony"),
+        ("choice", "close", "mixed"),
+        ("tagging", "short", "irony"),
+    ],
+)
+def test_the_tags_on_offer_belong_to_the_task_and_what_is_told_to_its_picture(
+    source: str, own: str, others: str
+) -> None:
+    overview, rows = (html.unescape(part) for part in show(explore(Query(source=source)), "ja"))
+    assert f'"{translate(f"analysis.tag.{own}", "ja")}"' in rows
+    assert f'"{translate(f"analysis.tag.{others}", "ja")}"' not in rows
+    kind = open_source(source).table.kind
+    assert translate(f"errors.read.{kind}", "ja") in overview
+    for other in {"label", "number", "choice", "entities"} - {kind}:
+        assert translate(f"errors.read.{other}", "ja") not in overview
+
+
+@pytest.mark.parametrize(("source", "locale"), [("sentiment", "ja"), ("inference", "ja"), ("tagging", "en")])
+def test_labels_of_our_own_data_are_in_the_language_of_the_page(source: str, locale: Locale) -> None:
+    result = explore(Query(source=source, outcome="wrong"))
+    opened = replace(result, opened=result.rows[0].row.place)
+    seen = re.sub(r"<[^>]*>", " ", "".join(show(opened, locale)))  # fields of buttons keep the data's own names
+    part = "type" if source == "tagging" else "label"
+    for name in result.source.labels:
+        assert name not in seen
+    assert any(translate(f"tour.{part}.{name}", locale) in seen for name in result.source.labels)
+
+
+def test_labels_of_a_file_stay_as_they_are_written(context: Context, tmp_path: Path) -> None:
+    rows = [
+        ["text", "label", "predicted"],
+        *([f"文{n}", "positive", ("positive", "negative")[n % 2]] for n in range(9)),
+    ]
+    source = bring(context, write(tmp_path / "t.csv", rows))
+    drawn = re.sub(r"<[^>]*>", " ", "".join(show(explore(Query(source=source)), "ja")))
+    assert "positive → negative" in drawn
+    assert translate("tour.label.positive", "ja") not in drawn

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from core.i18n import translate
+from tabs.analysis.tagging import STARTERS
 from tests.app import RunningApp
 from tests.browser.test_page import DRAWN, open_exhibit
 
@@ -157,7 +158,7 @@ def tags_of(page: Page) -> list[str]:
 def test_rows_are_tagged_by_keyboard_undone_and_there_after_a_reload(app: RunningApp, context: BrowserContext) -> None:
     page = open_exhibit(context, app.url, "errors")
     told = page.locator("#tab-errors .lab-tags-told")
-    names = [translate(f"analysis.tag.{number}", "ja") for number in range(5)]
+    names = [translate(f"analysis.tag.{name}", "ja") for name in STARTERS["classification"]]
     first, third = (page.locator("#tab-errors tr[data-index]").nth(n) for n in (0, 2))
     expect(page.locator("#tab-errors .lab-current")).to_have_count(1, timeout=DRAWN)
     page.keyboard.press("1")
@@ -202,12 +203,28 @@ def test_a_tag_for_the_whole_filter_is_on_the_next_page_too(app: RunningApp, con
     page = open_exhibit(context, app.url, "errors", outcome="wrong")
     count = shown(page)
     expect(page.locator("#tab-errors .lab-current")).to_have_count(1, timeout=DRAWN)
-    page.locator("#tab-errors [data-does=all]").click()
+    every, hint = page.locator("#tab-errors [data-does=all]"), page.locator("#tab-errors .lab-tag-hint")
+    armed, keys = translate("analysis.tags.armed", "ja", total=str(count)), translate("analysis.tags.keys", "ja")
+    for leave in ("button", "Escape"):  # two ways out, and nothing was tagged
+        every.click()
+        expect(hint).to_have_text(armed)
+        if leave == "button":
+            every.click()
+        else:
+            page.keyboard.press("Escape")
+        expect(hint).to_have_text(keys)
+        expect(every).to_have_attribute("aria-pressed", "false")
     page.keyboard.press("3")
-    name = translate("analysis.tag.2", "ja")
+    expect(page.locator("#tab-errors .lab-row-tags .lab-tag")).to_have_count(1, timeout=DRAWN)
+    page.keyboard.press("3")
+    expect(page.locator("#tab-errors .lab-row-tags .lab-tag")).to_have_count(0, timeout=DRAWN)
+    every.click()
+    page.keyboard.press("3")
+    name = translate("analysis.tag.mixed", "ja")
     told = translate("analysis.tags.everything", "ja", tag=name, count=str(count))
     expect(page.locator("#tab-errors .lab-tags-told")).to_have_text(told, timeout=DRAWN)
-    expect(page.locator("#tab-errors [data-does=all]")).to_have_attribute("aria-pressed", "false")
+    expect(every).to_have_attribute("aria-pressed", "false")
+    expect(hint).to_have_text(keys)
     for _ in range(20):
         page.keyboard.press("j")
     page.wait_for_function("location.search.includes('page=2')", timeout=DRAWN)
@@ -220,6 +237,37 @@ def test_a_tag_for_the_whole_filter_is_on_the_next_page_too(app: RunningApp, con
     expect(page.locator("#tab-errors .lab-row-tags .lab-tag")).to_have_count(0, timeout=DRAWN)
 
 
+def test_other_data_begin_at_their_first_row(app: RunningApp, context: BrowserContext) -> None:
+    page = open_exhibit(context, app.url, "errors", order="index", direction="up")
+    rows = page.locator("#tab-errors tr[data-index]")
+    expect(rows.first).to_have_attribute("aria-current", "true", timeout=DRAWN)
+    for _ in range(5):
+        page.keyboard.press("j")
+    expect(rows.nth(5)).to_have_attribute("aria-current", "true")
+    page.locator("#tab-errors").get_by_text(translate("kit.more", "ja"), exact=True).click()
+    page.locator("#field-errors-source input").fill("inference")
+    page.locator("#field-errors-source input").press("Enter")
+    page.keyboard.press("Tab")
+    wanted = translate("errors.read.label", "ja")
+    expect(page.locator("#tab-errors .lab-view").first).to_contain_text(wanted, timeout=DRAWN)
+    page.wait_for_function("location.search.includes('source=inference')", timeout=DRAWN)
+    expect(rows.first).to_have_attribute("aria-current", "true", timeout=DRAWN)
+    expect(page.locator("#tab-errors .lab-current")).to_have_count(1)
+
+
+def test_on_a_phone_the_matrix_and_the_tags_are_all_in_sight(app: RunningApp, browser: Browser) -> None:
+    for locale, language in (("ja-JP", "ja"), ("en-US", "en")):
+        context = browser.new_context(locale=locale, viewport={"width": 390, "height": 844})
+        page = open_exhibit(context, app.url, "errors", lang=language)
+        expect(page.locator("#tab-errors .lab-current")).to_have_count(1, timeout=DRAWN)
+        for part in (".lab-matrix .lab-cell", ".lab-tag-bar button", ".lab-tag-bar input"):
+            for box in (one.bounding_box() for one in page.locator(f"#tab-errors {part}").all()):
+                assert box
+                assert box["x"] >= 0
+                assert box["x"] + box["width"] <= 390
+        context.close()
+
+
 def test_rows_and_a_bundle_are_taken_away_with_their_tags(
     app: RunningApp, context: BrowserContext, tmp_path: Path
 ) -> None:
@@ -228,7 +276,7 @@ def test_rows_and_a_bundle_are_taken_away_with_their_tags(
     expect(page.locator("#tab-errors .lab-current")).to_have_count(1, timeout=DRAWN)
     index = page.locator("#tab-errors tr[data-index]").first.get_attribute("data-index")
     page.keyboard.press("4")
-    name = translate("analysis.tag.3", "ja")
+    name = translate("analysis.tag.knowledge", "ja")
     expect(page.locator("#tab-errors .lab-row-tags .lab-tag")).to_have_text([name], timeout=DRAWN)
     with page.expect_download() as download:
         page.locator("#tab-errors [data-does=csv]").click()
