@@ -61,7 +61,8 @@ READ = """() => {
 
 EMPTY = """() => [...document.querySelectorAll(".lab-inputs *")].filter((one) => {
   const { width, height } = one.getBoundingClientRect();
-  return width > 100 && height > 4 && !one.innerText.trim();
+  const seen = one.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+  return seen && width > 100 && height > 4 && !one.innerText.trim();
 }).map((one) => one.className)"""
 
 

@@ -339,7 +339,8 @@ import os, psutil
 from core.downloads import work
 os.environ.pop("HF_HUB_DISABLE_XET")
 with work._started("fetch", [("tokenizer", {TOKENIZER!r}, "main")]) as child:
-    told = psutil.Process(child.process.pid).environ()
+    while not (told := psutil.Process(child.process.pid).environ()):
+        pass  # for a moment after it began it has none
 print(json.dumps(told.get("HF_HUB_DISABLE_XET")))
 """
 
