@@ -222,12 +222,12 @@ def survey(
         source=data.source,
         called=data.called,
         task=data.task,
-        parts=tuple(split.parts.count(part) for part in PARTS),  # type: ignore[arg-type]  # three of them
+        parts=_count_parts(Counter((None, part) for part in split.parts), None),
         copied=sum(split.copied),
         broken=len(data.broken),
         told=data.broken[:BROKEN_TOLD],
         columns=_describe_columns(data),
-        labels=tuple(LabelCount(label, tuple(counts[label, part] for part in PARTS)) for label in known),  # type: ignore[arg-type]
+        labels=tuple(LabelCount(label, _count_parts(counts, label)) for label in known),
         lengths=_measure([split.lengths[place] for place in among], max_length),
         max_length=max_length,
         plan=plan,
@@ -337,6 +337,12 @@ def _split(data: DataSet, plan: SplitPlan) -> _Split:
         leaks=LeakReport(exact, len(leaks) - exact if few else None, tuple(told)),
         memorized=memorized,
     )
+
+
+def _count_parts(counts: Mapping[tuple[Any, PartName], int], label: Any) -> tuple[int, int, int]:
+    """How often a label stands in each of `PARTS`; `counts` gives 0 where it does not."""
+    train, validation, test = (counts[label, part] for part in PARTS)
+    return train, validation, test
 
 
 def _passes(split: _Split, place: int, chosen: Chosen) -> bool:

@@ -67,6 +67,22 @@ def pick_button(label: str, params: Mapping[str, Any], *, style: str = "lab-chip
     return f'<button type="button" class="{style}" data-pick="{attribute(params)}">{label}</button>'
 
 
+def pager(stem: str, page: int, pages: int, locale: Locale, *, also: Mapping[str, Any] | None = None) -> str:
+    """Buttons to the pages before and after, which set the field ``page`` and those of `also`; none for one page.
+
+    The words are ``<stem>.page``, ``.back`` and ``.on``.
+    """
+    if pages < 2:
+        return ""
+    told = html.escape(translate(f"{stem}.page", locale, page=f"{page:,}", pages=f"{pages:,}"))
+    ways = (("back", page - 1, page > 1), ("on", page + 1, page < pages))
+    back, on = (
+        pick_button(html.escape(translate(f"{stem}.{way}", locale)), {"page": to} | dict(also or {})) if there else ""
+        for way, to, there in ways
+    )
+    return f'<div class="lab-chips lab-pager">{back}<span>{told}</span>{on}</div>'
+
+
 def goto_button(label: str, slug: str, params: Mapping[str, Any]) -> str:
     """A button that opens another exhibit with these fields; `label` is HTML."""
     return f'<button type="button" class="lab-chip" data-goto="{slug}" data-with="{attribute(params)}">{label}</button>'

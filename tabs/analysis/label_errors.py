@@ -107,9 +107,8 @@ def _suspects(result: Doubts, locale: Locale) -> str:
         f'<th scope="col">{html.escape(translate(f"label-errors.column.{name}", locale))}</th>' for name in names
     )
     body = "".join(_row(one, result.source.data, locale) for one in result.rows)
-    return (
-        f'{heading}<table class="lab-rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        f"{_pager(result, locale)}"
+    return f'{heading}<table class="lab-rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>' + foot.pager(
+        "analysis.rows", result.page, result.pages, locale
     )
 
 
@@ -128,18 +127,6 @@ def _row(one: DoubtedRow, data: str, locale: Locale) -> str:
         f'<td class="lab-number" data-name="{margin}">{one.margin:+.2f}</td>'
         f'<td class="lab-row-text">{planted}{text}</td></tr>'
     )
-
-
-def _pager(result: Doubts, locale: Locale) -> str:
-    if result.pages < 2:
-        return ""
-    told = translate("analysis.rows.page", locale, page=result.page, pages=result.pages)
-    ways = [("back", result.page - 1, result.page > 1), ("on", result.page + 1, result.page < result.pages)]
-    back, on = (
-        foot.pick_button(html.escape(translate(f"analysis.rows.{way}", locale)), {"page": page}) if there else ""
-        for way, page, there in ways
-    )
-    return f'<div class="lab-chips lab-pager">{back}<span>{html.escape(told)}</span>{on}</div>'
 
 
 def evidence(result: Doubts) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def _rows(result: Rivals, locale: Locale) -> str:
     body = "".join(_row(one, result, columns, locale) for one in result.rows)
     return (
         f'{heading}<table class="lab-rows lab-rivals"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        f"{_pager(result, locale)}"
+        + foot.pager("analysis.rows", result.page, result.pages, locale)
     )
 
 
@@ -155,18 +155,6 @@ def _answer_of(answer: str, texts: tuple[str, ...], kind: str, data: str, locale
 
 def _confidence(value: float) -> str:
     return "" if math.isnan(value) else f" <small>{min(value, 0.999):.0%}</small>"
-
-
-def _pager(result: Rivals, locale: Locale) -> str:
-    if result.pages < 2:
-        return ""
-    told = translate("analysis.rows.page", locale, page=result.page, pages=result.pages)
-    ways = [("back", result.page - 1, result.page > 1), ("on", result.page + 1, result.page < result.pages)]
-    back, on = (
-        foot.pick_button(html.escape(translate(f"analysis.rows.{way}", locale)), {"page": page}) if there else ""
-        for way, page, there in ways
-    )
-    return f'<div class="lab-chips lab-pager">{back}<span>{html.escape(told)}</span>{on}</div>'
 
 
 def evidence(result: Rivals) -> dict[str, Any]:

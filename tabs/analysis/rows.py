@@ -43,7 +43,8 @@ def draw_rows(result: Browsed, locale: Locale, *, bar: str = "") -> str:
     return (
         f'<div class="lab-filters">{"".join(filters)}</div>{chosen}'
         f'<p class="lab-note" role="status">{html.escape(told)}</p>{bar}'
-        f'<table class="lab-rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{_pager(result, locale)}'
+        f'<table class="lab-rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        + foot.pager("analysis.rows", result.page, result.pages, locale, also={"row": -1})
     )
 
 
@@ -301,20 +302,6 @@ def _mark(text: str, spans: Sequence[EntitySpan], wrong: set[EntitySpan], locale
 
 def _span(text: str, span: EntitySpan | None, locale: Locale, data: str) -> str:
     return "–" if span is None else f"{text[span.start : span.end]}（{label(span.label, locale, data)}）"
-
-
-def _pager(result: Browsed, locale: Locale) -> str:
-    if result.pages < 2:
-        return ""
-    told = translate("analysis.rows.page", locale, page=f"{result.page:,}", pages=f"{result.pages:,}")
-    before, after = (html.escape(translate(f"analysis.rows.{way}", locale)) for way in ("back", "on"))
-    return (
-        '<div class="lab-chips lab-pager">'
-        + (foot.pick_button(before, {"page": result.page - 1, "row": -1}) if result.page > 1 else "")
-        + f"<span>{html.escape(told)}</span>"
-        + (foot.pick_button(after, {"page": result.page + 1, "row": -1}) if result.page < result.pages else "")
-        + "</div>"
-    )
 
 
 def share(probability: float) -> str:

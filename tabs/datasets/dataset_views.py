@@ -266,7 +266,8 @@ def draw_rows(result: Survey, locale: Locale) -> str:
     body = "".join(_row(row, result, len(names), locale) for row in result.rows)
     return (
         f'{head}{filters}<p class="lab-note" role="status">{html.escape(told)}</p>'
-        f'<table class="lab-rows"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{_pager(result, locale)}'
+        f'<table class="lab-rows"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+        + foot.pager("dataset.rows", result.page, result.pages, locale, also={"row": -1})
     )
 
 
@@ -410,18 +411,4 @@ def _chip(fields: Mapping[str, Any], name: str, *, chosen: bool) -> str:
     return (
         f'<button type="button" class="{style}" data-pick="{foot.attribute(fields)}"'
         f' aria-pressed="{str(chosen).lower()}">{html.escape(name)}</button>'
-    )
-
-
-def _pager(result: Survey, locale: Locale) -> str:
-    if result.pages < 2:
-        return ""
-    told = translate("dataset.rows.page", locale, page=f"{result.page:,}", pages=f"{result.pages:,}")
-    before, after = (html.escape(translate(f"dataset.rows.{way}", locale)) for way in ("back", "on"))
-    return (
-        '<div class="lab-chips lab-pager">'
-        + (foot.pick_button(before, {"page": result.page - 1, "row": -1}) if result.page > 1 else "")
-        + f"<span>{html.escape(told)}</span>"
-        + (foot.pick_button(after, {"page": result.page + 1, "row": -1}) if result.page < result.pages else "")
-        + "</div>"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -155,9 +156,9 @@ def test_a_rewriting_is_the_models_own_answers() -> None:
         ({"phrases": ["あ"] * (MOST_ADDITIONS + 1)}, "error.analysis.many_phrases"),
     ],
 )
-def test_what_cannot_be_asked_is_told(given: dict[str, object], key: str) -> None:
-    asked: dict[str, object] = {"text": "店", "edited": "家", "source": "sentiment"} | given
+def test_what_cannot_be_asked_is_told(given: dict[str, Any], key: str) -> None:
+    asked: dict[str, Any] = {"text": "店", "edited": "家", "source": "sentiment"} | given
     source = str(asked.pop("source"))
     with pytest.raises(InvalidInput) as told:
-        rewrite(str(asked.pop("text")), str(asked.pop("edited")), source, **asked)  # type: ignore[arg-type]
+        rewrite(str(asked.pop("text")), str(asked.pop("edited")), source, **asked)
     assert told.value.key == key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -69,8 +70,8 @@ def test_the_table_stands_beside_each_picture(app: RunningApp, context: BrowserC
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_a_phone(app: RunningApp, browser: Browser, scheme: str) -> None:
-    context = browser.new_context(locale="en-US", viewport={"width": 390, "height": 844}, color_scheme=scheme)  # type: ignore[arg-type]
+def test_it_fits_a_phone(app: RunningApp, browser: Browser, scheme: Literal["light", "dark"]) -> None:
+    context = browser.new_context(locale="en-US", viewport={"width": 390, "height": 844}, color_scheme=scheme)
     page = open_room(context, app, "&number=1e-8")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     boxes = page.locator(f"{ROOM} .lab-bit").evaluate_all("all => all.map((one) => one.getBoundingClientRect().right)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from core.tasks.task import Hyperparameters
 from core.training.config import RunConfig
 from core.training.engine import load_parts, plan_steps
 from core.training.planning import RunPlan, plan_run
-from core.training.recorded import CHANGES, recipes, sample_source, vary
+from core.training.recorded import CHANGES, Change, recipes, sample_source, vary
 from tests.training.tiny import write_rows
 
 FAST = Hyperparameters(steps=10, batch_size=4, evaluate_every=5)
@@ -96,8 +97,8 @@ def test_no_validation_and_a_batch_larger_than_the_data_are_told_but_may_start(t
         ({"max_length": 1}, "field_range"),
     ],
 )
-def test_a_setting_out_of_its_range_is_told_by_name(settings: dict[str, float], key: str) -> None:
-    config = RunConfig("classification", sample_source("classification"), hyperparameters=replace(FAST, **settings))  # type: ignore[arg-type]
+def test_a_setting_out_of_its_range_is_told_by_name(settings: dict[str, Any], key: str) -> None:
+    config = RunConfig("classification", sample_source("classification"), hyperparameters=replace(FAST, **settings))
     plan = plan_run(config)
     assert not plan.can_start
     (problem,) = plan.problems
@@ -119,11 +120,11 @@ def test_a_cell_of_thirty_megabytes_is_set_aside_with_its_line(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_one_thing_is_changed_and_nothing_else(change: str) -> None:
+def test_one_thing_is_changed_and_nothing_else(change: Change) -> None:
     from core.training.config import describe_differences, parse_config
 
     base = recipes()["classification"]
-    other = vary(base, change, examples=320)  # type: ignore[arg-type]
+    other = vary(base, change, examples=320)
     assert parse_config(other.as_json())
     paths = {"rate": {"hyperparameters.learning_rate"}, "half": {"data.limit"}}
     differing = set(describe_differences([base, other]))
